@@ -1,0 +1,1 @@
+"""What is true here: settings from the environment and policy from gate.toml."""

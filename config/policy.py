@@ -1,0 +1,104 @@
+"""Policy: what the team decided, reviewed in pull requests as gate.toml."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A table of gate.toml; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Command(Section):
+    """A command of the team's own that must succeed, for example the test suite."""
+
+    name: str = Field(min_length=1, description="How the check is named, also for `--waive`.")
+    argv: tuple[str, ...] = Field(min_length=1, description="The program and its arguments; no shell.")
+    where: str = Field(".", description="The folder to run it in.")
+    seconds: float = Field(600, gt=0, description="Time limit, in seconds.")
+    environment: tuple[str, ...] = Field((), description="Names of variables that it may see besides PATH, HOME and LANG.")
+
+
+class Checks(Section):
+    """What the preflight checklist insists on."""
+
+    require_rollback: bool = Field(False, description="Refuse when a pending migration has no rollback SQL.")
+    require_review: bool = Field(False, description="Refuse when no review is recorded.")
+    review_file: str | None = Field(None, description="A file that names the reviewer of this release.")
+    waivable: tuple[str, ...] | None = Field(None, description="Checks that may be waived; all unless set.")
+    waived: dict[str, str] = Field({}, description="Checks waived by policy, each with its reason.")
+    old_transaction_seconds: float = Field(60, gt=0, description="A transaction older than this is named, in seconds.")
+    expected_database: str | None = Field(None, description="The name that production's database must have.")
+    expected_system_identifier: str | None = Field(None, description="What pg_control_system() must say.")
+    command: tuple[Command, ...] = ()
+
+
+class Window(Section):
+    """When a release may be applied, weekly."""
+
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    start: str = Field("00:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Opening time, HH:MM.")
+    end: str = Field("24:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$", description="Closing time, HH:MM.")
+    time_zone: str = Field("UTC", description="IANA name, for example Europe/Berlin.")
+
+
+class Approval(Section):
+    """Who may say yes, and for how long it counts."""
+
+    approvers: tuple[str, ...] = Field((), description="Names that may approve; anybody with access while empty.")
+    expires_hours: float = Field(4.0, gt=0, description="An approval request expires after this many hours.")
+    self_approval: bool | None = Field(
+        None, description="May the one who started the release approve it; yes while no approvers are named."
+    )
+    prefect_ui: bool | None = Field(
+        None, description="May a form in the Prefect UI decide, where the name is only typed; yes while no approvers are named."
+    )
+
+
+class Backup(Section):
+    """How production is backed up."""
+
+    compression: Literal["zstd", "gzip", "none"] = "zstd"
+    max_age_minutes: float = Field(15.0, gt=0, description="An older backup is taken anew just before the apply.")
+    part_megabytes: int = Field(8, ge=5, le=512, description="Size of an upload part, in MiB.")
+
+
+class Apply(Section):
+    """Limits for production."""
+
+    lock_timeout_ms: int = Field(2000, ge=50, le=60_000, description="How long one attempt may wait for a lock, in ms.")
+    attempts: int = Field(8, ge=1, le=50, description="Attempts before the release halts.")
+    max_wait_seconds: float = Field(600, gt=0, description="Bound over all attempts and pauses, in seconds.")
+    statement_timeout_factor: float = Field(3.0, ge=1, description="Times the rehearsed duration of that very statement.")
+    statement_timeout_floor_ms: int = Field(3000, ge=100, description="No statement gets less, in ms.")
+    statement_timeout_cap_ms: int = Field(3_600_000, ge=1000, description="No statement gets more, in ms.")
+
+
+class Verify(Section):
+    """What must hold after the apply."""
+
+    invariants: str | None = Field(None, description="Folder of SQL files; each must return no row.")
+    health_attempts: int = Field(5, ge=1, description="Tries before the health URL counts as failed.")
+    health_pause_seconds: float = Field(1.0, ge=0, description="Pause between tries, in seconds.")
+
+
+class Recovery(Section):
+    """How production is brought back."""
+
+    allow_rollback: bool = Field(True, description="Rehearsed rollback SQL may be used.")
+    allow_restore: bool = Field(True, description="The proved backup may be restored beside and swapped in.")
+    maintenance_database: str = Field("postgres", description="Database to connect to while production's name is moved.")
+
+
+class Policy(Section):
+    """gate.toml."""
+
+    checks: Checks = Checks()
+    window: tuple[Window, ...] = ()
+    approval: Approval = Approval()
+    backup: Backup = Backup()
+    apply: Apply = Apply()
+    verify: Verify = Verify()
+    recovery: Recovery = Recovery()

@@ -1,0 +1,1 @@
+"""The wire, one file a server: values in, values out, no policy."""

@@ -1,0 +1,133 @@
+"""The plan: journal minus ledger, every migration's state, and the digest that an approval binds to."""
+
+from enum import StrEnum
+
+from tasks.gate.identity import Identity
+from tasks.gate.model import Model, canonical, sha256
+
+
+class State(StrEnum):
+    """What a migration is, seen from both its file and the ledger (facts: Drizzle 11.2)."""
+
+    APPLIED = "applied"
+    PENDING = "pending"
+    EDITED = "edited"  # ran, but the file's hash is another one now
+    RESTAMPED = "restamped"  # same hash in the ledger under another time
+    SKIPPED = "skipped"  # Drizzle would silently never run it
+    RENAMED = "renamed"  # generation 1: same hash in the ledger under another name
+    UNKNOWN = "unknown"  # a ledger row without a file
+    POISON = "poison"  # a ledger row that makes Drizzle misbehave: NULL or future stamps, duplicates
+    UNNAMED = "unnamed"  # generation 1: a row without a name, written by generation 0
+
+
+class Migration(Model):
+    """One migration as its files say it, with the bytes that will run."""
+
+    tag: str  # journal tag (generation 0) or folder name (generation 1)
+    file: str  # path relative to the migrations folder, for messages
+    hash: str  # SHA-256 hex, exactly as Drizzle computes it
+    created_at: int | None  # milliseconds since 1970, what Drizzle will write; None when it cannot be computed
+    name: str | None  # generation 1: the ledger's name column; None in generation 0
+    statements: tuple[str, ...]  # the pieces between breakpoints, unchanged, empty ones included
+
+
+class LedgerRow(Model):
+    """One row of Drizzle's table, as it is."""
+
+    id: int | None
+    hash: str
+    created_at: int | None
+    name: str | None = None
+
+
+class Ledger(Model):
+    """The migrations table: where it is, what shape it has, what it says."""
+
+    schema_name: str  # "drizzle" unless configured
+    table: str  # "__drizzle_migrations" unless configured
+    exists: bool
+    schema_exists: bool
+    has_name: bool  # generation 1's column is there
+    rows: tuple[LedgerRow, ...]  # in id order
+
+    @property
+    def head(self) -> str:
+        """A digest of the rows: changes whenever anybody writes the ledger."""
+        return sha256(canonical([[r.hash, r.created_at, r.name] for r in self.rows]))
+
+
+class Folder(Model):
+    """A folder of migrations, read once."""
+
+    tool: str  # "drizzle"
+    generation: int  # 0 journal, 1 folders
+    path: str
+    migrations: tuple[Migration, ...]  # in the order of execution
+    orphans: tuple[str, ...] = ()  # files that Drizzle ignores
+
+
+class Problem(Model):
+    """One thing that refuses the release, and what to do about it."""
+
+    cause: str
+    remedy: str
+    tag: str | None = None
+    kind: str = ""  # a stable word for machines: "edited", "no-transaction", ...
+
+
+class Rollback(Model):
+    """Rollback SQL found for a migration."""
+
+    tag: str
+    file: str
+    sha256: str
+    text: str
+
+
+class PlannedMigration(Model):
+    """One line of the plan."""
+
+    tag: str
+    state: State
+    sentence: str = ""
+
+
+class Plan(Model):
+    """What would run, in which order, and what stands in the way."""
+
+    target: str
+    identity: Identity
+    tool: str
+    generation: int
+    ledger_schema: str
+    ledger_table: str
+    ledger_head: str
+    migrations: tuple[PlannedMigration, ...]
+    pending: tuple[Migration, ...]
+    rollbacks: tuple[Rollback, ...] = ()  # of pending migrations, in the order of the plan
+    problems: tuple[Problem, ...] = ()
+    hazards: tuple[str, ...] = ()  # sentences for the approver: data loss, rewrites, long locks
+    policy_digest: str = ""
+    tools: dict[str, str] = {}  # versions of the programs that will act
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that an approval covers (design, section 3.2)."""
+        covered = {
+            "identity": self.identity.model_dump(include={"system_identifier", "database_oid", "database"}),
+            "ledger": [self.ledger_schema, self.ledger_table, self.ledger_head],
+            "pending": [[m.tag, m.hash, m.created_at, m.name, list(m.statements)] for m in self.pending],
+            "rollbacks": [[r.tag, r.file, r.sha256] for r in self.rollbacks],
+            "policy": self.policy_digest,
+            "tools": self.tools,
+            "target": self.target,
+            "tool": [self.tool, self.generation],
+        }
+        return sha256(canonical(covered))
+
+    @property
+    def verdict(self) -> str:
+        """`refused`, `nothing-pending` or `ready`."""
+        if self.problems:
+            return "refused"
+        return "ready" if self.pending else "nothing-pending"
