@@ -1,0 +1,225 @@
+"""Take a plan back with its rollback SQL, in one transaction: the same code in the rehearsal and in production."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+
+from tasks.gate.errors import GateError
+from tasks.gate.plan import Migration, Plan, Rollback
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+BEGIN = "begin transaction isolation level read committed read write"
+LOCK_TIMEOUT = "select pg_catalog.set_config('lock_timeout', %s, true)"
+LOCK_LEDGER = "lock table {ledger} in access exclusive mode"
+LEDGER_COLUMNS = (
+    "select attname from pg_catalog.pg_attribute"
+    " where attrelid = pg_catalog.to_regclass(%s) and attnum > 0 and not attisdropped"
+)
+READ_LEDGER = "select id, hash, created_at, {name} from {ledger} order by id"
+FORGET = "delete from {ledger} where id = any(%s)"
+TRANSACTION_ID = "select pg_catalog.pg_current_xact_id()::pg_catalog.text"
+
+
+class RollbackFailed(GateError):  # noqa: N818
+    """The rollback SQL did not take effect: its transaction was rolled back, the migrations are still applied.
+
+    `nouns` may hold `sqlstate` (55P03 means that a lock was not free in time), `tag` and `line`.
+    """
+
+
+class RollbackUnknown(RollbackFailed):
+    """The connection was lost during the COMMIT of the rollback: only the ledger and `pg_xact_status` know.
+
+    `nouns["transaction"]` is the xid8 as text.
+    """
+
+
+class Observer(Protocol):
+    """Watches from within the transaction; must not write."""
+
+    def before(self, connection: Connection, tag: str, index: int, sql: str) -> None:
+        """Called before a text is sent."""
+        ...
+
+    def after(self, connection: Connection, tag: str, index: int, sql: str, seconds: float) -> None:
+        """Called after the server's reply."""
+        ...
+
+    def committing(self, connection: Connection) -> None:
+        """Called just before COMMIT."""
+        ...
+
+
+class _Row(NamedTuple):
+    id: int
+    hash: str
+    created_at: int | None
+    name: str | None
+
+
+def roll_back(
+    connection: Connection, plan: Plan, *, observer: Observer | None = None, lock_timeout_ms: int = 5000
+) -> None:
+    """Undo every pending migration of an applied plan, newest first, and forget its ledger rows.
+
+    Everything happens in one transaction that holds ACCESS EXCLUSIVE on the ledger, so Drizzle's own tools wait and
+    then see the migrations as pending again. Only rows that this plan wrote at the newest end are removed: removing
+    an older one would make Drizzle never apply it again (generation 0) or apply it out of order (generation 1).
+
+    Args:
+        connection: in autocommit mode, outside a transaction.
+        plan: the plan as it was applied; `plan.rollbacks` must cover `plan.pending`.
+        observer: told about each text and about the COMMIT.
+        lock_timeout_ms: how long each lock may be waited for, in milliseconds.
+
+    Raises:
+        RollbackFailed: nothing was changed; the sentence names the cause.
+        RollbackUnknown: the connection ended during COMMIT.
+    """
+    texts = _in_reverse(plan)
+    try:
+        connection.execute(BEGIN)
+        connection.execute(LOCK_TIMEOUT, [str(lock_timeout_ms)])
+        kept, ours = _ledger_under_lock(connection, plan)
+        for rollback in texts:
+            _run(connection, rollback, observer)
+        _forget(connection, plan, kept, ours)
+        if observer is not None:
+            observer.committing(connection)
+        transaction = _transaction_id(connection)
+    except psycopg.Error as error:
+        _abandon(connection)
+        raise RollbackFailed(f"the rollback failed: {first_line(error)}", sqlstate=error.sqlstate) from None
+    except BaseException:
+        _abandon(connection)
+        raise
+    _commit(connection, transaction)
+
+
+def missing_rollbacks(plan: Plan) -> tuple[str, ...]:
+    """Tags of pending migrations without rollback SQL, in the order of the plan."""
+    present = {rollback.tag for rollback in plan.rollbacks}
+    return tuple(migration.tag for migration in plan.pending if migration.tag not in present)
+
+
+def first_line(error: psycopg.Error) -> str:
+    """The server's own sentence without DETAIL and HINT, whose values may be personal; never empty."""
+    return error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _in_reverse(plan: Plan) -> list[Rollback]:
+    missing = missing_rollbacks(plan)
+    if missing:
+        raise RollbackFailed(
+            f"no rollback SQL for {', '.join(missing)}",
+            hint="write it, or recover by restoring the backup",
+            tags=missing,
+        )
+    by_tag = {rollback.tag: rollback for rollback in plan.rollbacks}
+    ordered = [by_tag[migration.tag] for migration in reversed(plan.pending)]
+    for rollback in ordered:
+        if "\0" in rollback.text:  # libpq would cut the text there and report success
+            raise RollbackFailed(f"{rollback.file} contains a NUL byte", tag=rollback.tag)
+    return ordered
+
+
+def _ledger_under_lock(connection: Connection, plan: Plan) -> tuple[list[_Row], list[_Row]]:
+    """The rows to keep and the plan's own; fails unless the newest rows are exactly those of the plan."""
+    connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=_ledger(plan)))
+    rows = _rows(connection, plan)
+    count = len(plan.pending)
+    kept, ours = rows[: len(rows) - count], rows[len(rows) - count :]
+    if len(rows) < count or not all(map(_same, ours, plan.pending)):
+        raise RollbackFailed(
+            f"the newest {count} rows of {plan.ledger_schema}.{plan.ledger_table} are not those of this plan",
+            hint="compare `gate plan` with the release's report; somebody else applied or removed a migration since",
+        )
+    return kept, ours
+
+
+def _same(row: _Row, migration: Migration) -> bool:
+    return row[1:] == (migration.hash, migration.created_at, migration.name)
+
+
+def _rows(connection: Connection, plan: Plan) -> list[_Row]:
+    quoted = _ledger(plan).as_string(connection)
+    columns = {name for (name,) in connection.execute(LEDGER_COLUMNS, [quoted])}
+    if not columns:
+        raise RollbackFailed(f"the ledger {plan.ledger_schema}.{plan.ledger_table} is gone")
+    query = sql.SQL(READ_LEDGER).format(
+        name=sql.Identifier("name") if "name" in columns else sql.NULL, ledger=_ledger(plan)
+    )
+    return [_Row(*row) for row in connection.execute(query)]
+
+
+def _run(connection: Connection, rollback: Rollback, observer: Observer | None) -> None:
+    if observer is not None:
+        observer.before(connection, rollback.tag, 0, rollback.text)
+    started = time.perf_counter()
+    try:
+        connection.execute(rollback.text.encode())
+    except psycopg.Error as error:
+        line = _line(rollback.text, error)
+        where = f"{rollback.file}, line {line}" if line else rollback.file
+        raise RollbackFailed(
+            f"{where}: {first_line(error)}", sqlstate=error.sqlstate, tag=rollback.tag, line=line
+        ) from None
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
+        raise RollbackFailed(
+            f"{rollback.file} ended the transaction that it runs in",
+            hint="remove BEGIN, COMMIT and ROLLBACK from it",
+            tag=rollback.tag,
+        )
+    if observer is not None:
+        observer.after(connection, rollback.tag, 0, rollback.text, time.perf_counter() - started)
+
+
+def _line(text: str, error: psycopg.Error) -> int | None:
+    position = error.diag.statement_position  # counted in characters of the text sent, from 1
+    return text.count("\n", 0, int(position) - 1) + 1 if position else None
+
+
+def _forget(connection: Connection, plan: Plan, kept: Sequence[_Row], ours: Sequence[_Row]) -> None:
+    connection.execute("reset role")  # a SET ROLE in the rollback SQL must not decide who may write the ledger
+    _rows(connection, plan)  # says in words when the rollback SQL dropped the ledger
+    connection.execute(sql.SQL(FORGET).format(ledger=_ledger(plan)), [[row.id for row in ours]])
+    if _rows(connection, plan) != list(kept):  # rollback SQL may remove its own rows, but no others
+        raise RollbackFailed(f"the rollback SQL changed other rows of {plan.ledger_schema}.{plan.ledger_table}")
+
+
+def _transaction_id(connection: Connection) -> str | None:
+    row = connection.execute(TRANSACTION_ID).fetchone()
+    return str(row[0]) if row else None
+
+
+def _commit(connection: Connection, transaction: str | None) -> None:
+    try:
+        finished = connection.execute("commit").statusmessage
+    except psycopg.Error as error:
+        if connection.closed or connection.broken:
+            raise RollbackUnknown(
+                "the connection was lost during the COMMIT of the rollback",
+                hint="run `gate resume` with the release's id: it reads the ledger and finds out",
+                transaction=transaction,
+            ) from None
+        _abandon(connection)
+        raise RollbackFailed(f"the rollback failed at COMMIT: {first_line(error)}", sqlstate=error.sqlstate) from None
+    if finished != "COMMIT":
+        raise RollbackFailed("the server rolled the rollback's transaction back at COMMIT")
+
+
+def _ledger(plan: Plan) -> sql.Identifier:
+    return sql.Identifier(plan.ledger_schema, plan.ledger_table)
+
+
+def _abandon(connection: Connection) -> None:
+    if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
+        try:
+            connection.execute("rollback")
+        except psycopg.Error:
+            connection.close()  # the server rolls back what a closed session left open
