@@ -1,0 +1,1 @@
+"""Sentences about what the gate does, each one checked on real servers."""

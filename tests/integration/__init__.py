@@ -1,0 +1,1 @@
+"""One part at a time, against real servers and real processes."""

@@ -1,0 +1,1 @@
+"""Decisions and texts, without a server."""
