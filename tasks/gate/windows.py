@@ -7,10 +7,18 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from config.policy import Window
 from tasks.gate.errors import ConfigurationError
+from tasks.gate.model import Model
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTE = timedelta(minutes=1)
 HORIZON = timedelta(days=8)  # a weekly window changes within a week; a day more for the change to summer time
+
+
+class WindowStanding(Model):
+    """Whether a release may be applied now; the sentence goes after "the deployment window is" or "is closed:"."""
+
+    open: bool
+    sentence: str
 
 
 def is_open(windows: Sequence[Window], moment: datetime) -> bool:
@@ -45,19 +53,21 @@ def next_change(windows: Sequence[Window], moment: datetime) -> datetime | None:
     return None
 
 
-def sentence(windows: Sequence[Window], moment: datetime) -> str:
-    """The state of the windows in words, with the moment at which it changes, in the first window's time zone."""
+def window_standing(windows: Sequence[Window], moment: datetime) -> WindowStanding:
+    """Whether the windows are open, and when that changes, in the first window's time zone.
+
+    Raises:
+        ConfigurationError: as `is_open`.
+    """
     if not windows:
-        return "no deployment window is set: releases may be applied at any time"
+        return WindowStanding(open=True, sentence="open at any time, because none is set")
+    now_open = is_open(windows, moment)
     change = next_change(windows, moment)
-    state = "open" if is_open(windows, moment) else "closed"
     if change is None:
-        return f"the deployment window is always {state}"
+        return WindowStanding(open=now_open, sentence="always open" if now_open else "never open")
     local = change.astimezone(_zone(windows[0].time_zone))
     when = f"{DAYS[local.weekday()].capitalize()} {local:%Y-%m-%d %H:%M} {windows[0].time_zone}"
-    if state == "open":
-        return f"the deployment window is open until {when}"
-    return f"the deployment window is closed and opens on {when}"
+    return WindowStanding(open=now_open, sentence=f"open until {when}" if now_open else f"it opens on {when}")
 
 
 def describe(window: Window) -> str:

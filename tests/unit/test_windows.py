@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from config.policy import Window
 from tasks.gate.errors import ConfigurationError
-from tasks.gate.windows import describe, is_open, next_change, sentence
+from tasks.gate.windows import WindowStanding, describe, is_open, next_change, window_standing
 
 OFFICE = Window(days=("mon", "tue", "wed", "thu"), start="09:00", end="16:00", time_zone="Europe/Berlin")
 NIGHT = Window(days=("fri",), start="22:00", end="04:00", time_zone="UTC")
@@ -21,7 +21,7 @@ def at(text: str) -> datetime:
 def test_without_a_window_a_release_may_be_applied_at_any_time() -> None:
     assert is_open((), at("2026-03-29T01:30"))
     assert next_change((), at("2026-03-29T01:30")) is None
-    assert sentence((), at("2026-03-29T01:30")) == "no deployment window is set: releases may be applied at any time"
+    assert window_standing((), at("2026-03-29T01:30")).sentence == "open at any time, because none is set"
 
 
 @pytest.mark.parametrize(
@@ -83,25 +83,23 @@ def test_the_whole_day_ends_at_midnight_and_every_day_has_no_change() -> None:
     always = Window()
     assert is_open((always,), at("2026-11-23T23:59"))
     assert next_change((always,), at("2026-11-23T23:59")) is None
-    assert sentence((always,), at("2026-11-23T23:59")) == "the deployment window is always open"
+    assert window_standing((always,), at("2026-11-23T23:59")).sentence == "always open"
 
 
 def test_an_open_window_says_until_when_and_a_closed_one_when_it_opens() -> None:
-    assert (
-        sentence((OFFICE,), at("2026-01-05T10:00:30"))
-        == "the deployment window is open until Mon 2026-01-05 16:00 Europe/Berlin"
+    now_open, now_closed = at("2026-01-05T10:00:30"), at("2026-01-08T15:00")
+    assert window_standing((OFFICE,), now_open) == WindowStanding(
+        open=True, sentence="open until Mon 2026-01-05 16:00 Europe/Berlin"
     )
-    assert (
-        sentence((OFFICE,), at("2026-01-08T15:00"))
-        == "the deployment window is closed and opens on Mon 2026-01-12 09:00 Europe/Berlin"
+    assert window_standing((OFFICE,), now_closed) == WindowStanding(
+        open=False, sentence="it opens on Mon 2026-01-12 09:00 Europe/Berlin"
     )
 
 
 def test_two_windows_that_touch_are_one() -> None:
     morning, evening = Window(days=("mon",), end="12:00"), Window(days=("mon",), start="12:00")
-    assert sentence((morning, evening), at("2026-11-23T01:00")) == (
-        "the deployment window is open until Tue 2026-11-24 00:00 UTC"
-    )
+    standing = window_standing((morning, evening), at("2026-11-23T01:00"))
+    assert standing.sentence == "open until Tue 2026-11-24 00:00 UTC"
 
 
 def test_an_unknown_time_zone_is_refused_with_the_nearest_name() -> None:
