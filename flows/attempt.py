@@ -1,0 +1,72 @@
+"""Steps 8 to 10: apply and verify, and when either fails, bring production back."""
+
+from flows.checklist import Checklist
+from tasks.apply_plan import apply_plan
+from tasks.gate.errors import GateError, NotRecovered
+from tasks.gate.outcome import Outcome, from_error
+from tasks.gate.plan import Plan
+from tasks.gate.rehearsal import Rehearsal
+from tasks.recover import recover
+from tasks.release import Release
+from tasks.steps import close
+from tasks.verify_release import verify_release
+from tasks.workshop import Workshop
+
+
+def apply_and_verify(todo: Checklist, release: Release, plan: Plan, rehearsal: Rehearsal) -> GateError | None:
+    """Apply and verify; returns the failure instead of raising it, because recovery is the next step, not an accident.
+
+    A failure that the record already holds is returned at once: a recovery that was cut off goes on.
+    """
+    if earlier := failure_so_far(release):
+        return earlier
+    try:
+        todo.step("Apply", lambda: apply_plan(release, plan, rehearsal), lambda a: a.sentence)
+        todo.step("Verify", lambda: verify_release(release, plan, rehearsal), lambda v: v.sentence)
+    except GateError as error:
+        failure = error
+    except Exception as error:  # noqa: BLE001 (whatever it is: production was touched, and must be brought back)
+        failure = GateError(f"an unexpected {type(error).__name__} while production was being changed")
+    else:
+        return None
+    if release.record.last("failed") is None:
+        release.record.append(
+            "failed", {"sentence": failure.message, "hint": failure.hint, "kind": type(failure).__name__}
+        )
+    return failure
+
+
+def failure_so_far(release: Release) -> GateError | None:
+    """The failure that the record holds."""
+    event = release.record.last("failed")
+    return GateError(str(event.body["sentence"]), hint=str(event.body.get("hint", ""))) if event else None
+
+
+def way_back(
+    todo: Checklist, release: Release, workshop: Workshop, plan: Plan, rehearsal: Rehearsal, failure: GateError
+) -> Outcome:
+    """Bring production back and close; when that fails the release stays halted, and says what to do."""
+    try:
+        recovery = todo.step(
+            "Recover",
+            lambda: recover(release, plan, rehearsal, failure, programs=workshop.programs),
+            lambda r: r.sentence,
+        )
+    except GateError as error:
+        return halt(release, failure, error)
+    except Exception as error:  # noqa: BLE001
+        return halt(release, failure, GateError(f"an unexpected {type(error).__name__} during the recovery"))
+    sentence = f"failed: {failure.message}; {recovery.sentence}"
+    return close.close(release, Outcome(outcome="recovered", sentence=sentence, exit_code=5))
+
+
+def halt(release: Release, failure: GateError, because: GateError) -> Outcome:
+    """Leave the release open and halted: nobody else may act on the target until a person has looked."""
+    error = because if isinstance(because, NotRecovered) else NotRecovered(because.message, hint=because.hint)
+    outcome = from_error(error).model_copy(
+        update={"sentence": f"failed: {failure.message}; and not brought back: {error.message}"}
+    )
+    hint = error.hint or f"look at production, then `gate resume {release.id}`"
+    release.record.append("not_recovered", {"sentence": outcome.sentence, "next": hint})
+    release.say(f"HINT: {hint}")
+    return outcome

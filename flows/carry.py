@@ -1,0 +1,146 @@
+"""Carries a release from any door to its end: opens or takes it up, walks the checklist, settles what stopped it."""
+
+from datetime import UTC, datetime
+
+from flows import prefect_view
+from flows.attempt import halt
+from flows.checklist import Checklist
+from flows.release import walk
+from flows.wish import Wish
+from tasks.clients.object_store import ObjectStore
+from tasks.gate.errors import Busy, Fenced, GateError
+from tasks.gate.outcome import Outcome
+from tasks.gate.story import Story, fold
+from tasks.record import Record
+from tasks.release import Release
+from tasks.steps import close, open, sweep
+from tasks.steps.plan import touched_production
+from tasks.target_log import TargetLog
+from tasks.workshop import Workshop, look
+
+
+def carry(todo: Checklist, wish: Wish) -> Outcome:
+    """Start a release, or take one up, and follow it to its end.
+
+    Raises:
+        ConfigurationError, Refused, Busy: nothing was started, and nothing changed.
+    """
+    store = open.store_of(wish.settings)
+    workshop = Workshop(wish.settings, wish.policy, look(wish.settings))
+    with workshop:
+        workshop.take_lock()
+        if wish.take_up:
+            return _finish(todo, open.take_up(wish.settings, wish.policy, store, wish.take_up), workshop, wish)
+        _settle_earlier(todo, wish, store, workshop)
+        release = todo.step("Open the release", lambda: _open(wish, store, workshop), lambda r: opened(r, workshop))
+        return _finish(todo, release, workshop, wish)
+
+
+def opened(release: Release, workshop: Workshop) -> str:
+    """Step 1 in one sentence."""
+    here = workshop.identity
+    return f"{release.id}: {here.database}, PostgreSQL {here.server_version}, cluster {here.system_identifier}"
+
+
+def _open(wish: Wish, store: ObjectStore, workshop: Workshop) -> Release:
+    release = open.open_new(
+        wish.settings,
+        wish.policy,
+        store,
+        workshop.identity,
+        by=wish.by,
+        door=wish.door,
+        waivers=wish.waivers,
+        now=datetime.now(UTC),
+        flow_run=prefect_view.flow_run_id(),
+    )
+    sweep.sweep(release)
+    return release
+
+
+def _finish(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -> Outcome:
+    """Walk the checklist, and give every way of stopping its meaning."""
+    todo.follow(release)
+    wish.announce(release.id)
+    try:
+        if ended := release.record.last("closed"):
+            return close.close(release, Outcome.model_validate(ended.body))
+        open.same_target(release, workshop.identity)
+        return walk(todo, release, workshop, wish)
+    except (Fenced, Busy):
+        raise
+    except GateError as error:
+        return _stopped(todo, release, error)
+    except Exception as error:
+        if prefect_view.is_pause(error):
+            raise
+        return _stopped(todo, release, GateError(f"an unexpected {type(error).__name__} in Gate itself"))
+    except (KeyboardInterrupt, SystemExit):
+        _note(release, "interrupted")
+        raise
+
+
+def _stopped(todo: Checklist, release: Release, error: GateError) -> Outcome:
+    """A stop before production was touched ends the release; later it halts it."""
+    if touched_production(release):
+        return halt(release, error, error)
+    if error.hint:
+        todo.say(f"HINT: {error.hint}")
+    return close.close_refused(release, error)
+
+
+def _settle_earlier(todo: Checklist, wish: Wish, store: ObjectStore, workshop: Workshop) -> None:
+    """A release that died does not block the next one for ever: find out what it did, finish or undo it, say so.
+
+    Raises:
+        Busy: the earlier release waits for a person, or is halted.
+    """
+    earlier = TargetLog(store, wish.settings.target).current()
+    if earlier is None:
+        return
+    if not Record.exists(store, wish.settings.target, earlier):
+        TargetLog(store, wish.settings.target).close(earlier, "interrupted", "it never began")
+        return
+    story = story_of(store, wish.settings.target, earlier)
+    _must_be_dead(earlier, story)
+    todo.shown.plain(f"  an earlier release did not end: {earlier} ({story.sentence})")
+    release = open.take_up(wish.settings, wish.policy, store, earlier)
+    if not touched_production(release) and release.record.last("closed") is None:
+        sentence = f"interrupted while {story.state}; production was never touched"
+        outcome = close.close(release, Outcome(outcome="interrupted", sentence=sentence, exit_code=3))
+    else:
+        outcome = _finish(todo, release, workshop, wish)
+    workshop.restored = None
+    if outcome.exit_code == 6:  # noqa: PLR2004
+        raise Busy(
+            f"release {earlier} is halted: {outcome.sentence}", hint=f"look at production, then gate resume {earlier}"
+        )
+    todo.shown.plain(f"  it is settled: {outcome.sentence}\n")
+
+
+def _must_be_dead(earlier: str, story: Story) -> None:
+    if story.state == "waiting for approval":
+        raise Busy(
+            f"release {earlier} waits for approval: {story.sentence}",
+            hint=f"gate approve {earlier}, gate reject {earlier} --reason TEXT, or gate resume {earlier}",
+        )
+    if story.state == "halted":
+        raise Busy(
+            f"release {earlier} is halted: {story.sentence}",
+            hint=f"look at production, then gate resume {earlier}",
+        )
+
+
+def story_of(store: ObjectStore, target: str, release_id: str) -> Story:
+    """A release as its record tells it."""
+    record = Record(store, target, release_id, owner=open.owner())
+    record.refresh()
+    return fold(record.events, datetime.now(UTC))
+
+
+def _note(release: Release, sentence: str) -> None:
+    """Leave a word in the record if that is still possible; the process ends either way."""
+    try:
+        release.record.append("noted", {"sentence": sentence})
+    except GateError:
+        return

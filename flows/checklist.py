@@ -1,0 +1,85 @@
+"""Shows the steps of a release while they run: as lines in a terminal, and as tasks and artifacts in Prefect."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from flows import prefect_view
+from flows.terminal import Terminal
+from tasks.gate.errors import GateError
+from tasks.release import Release
+
+T = TypeVar("T")
+log = logging.getLogger("gate")
+
+
+class Shown(Protocol):
+    """Something that tells a person how far a release is."""
+
+    def start(self, step: str) -> None: ...
+    def done(self, sentence: str, *, mark: str = "✓") -> None: ...
+    def say(self, sentence: str) -> None: ...
+    def plain(self, sentence: str) -> None: ...
+    def progress(self, figure: str) -> None: ...
+
+
+class Checklist:
+    """Runs steps by name; with a Prefect run around it, each is a task with its evidence beside it."""
+
+    def __init__(self, shown: Shown | None = None) -> None:
+        self.shown: Shown = shown or Terminal()
+        self.in_prefect = prefect_view.inside_a_run()
+
+    def follow(self, release: Release) -> None:
+        """Let a release speak through this checklist."""
+        release.say = self.say
+        release.progress = self.shown.progress
+
+    def say(self, sentence: str) -> None:
+        """A line below the current step."""
+        self.shown.say(sentence)
+        if self.in_prefect:
+            prefect_view.log(sentence)
+
+    def wait(self, title: str, act: Callable[[], T], sentence: Callable[[T], str]) -> T:
+        """A step that a person ends: it may suspend the run, which only the flow itself can do, never a task."""
+        return self._shown(title, act, sentence)
+
+    def step(
+        self,
+        title: str,
+        act: Callable[[], T],
+        sentence: Callable[[T], str],
+        artifact: Callable[[T], str] | None = None,
+    ) -> T:
+        """Run one step and show how it ended.
+
+        Args:
+            title: the line of the checklist.
+            act: does the step; it asks the record first, so a second run is safe.
+            sentence: the step in one sentence, from its result.
+            artifact: Markdown for the Prefect UI, from its result.
+        """
+        result = self._shown(title, lambda: prefect_view.as_task(title, act) if self.in_prefect else act(), sentence)
+        if self.in_prefect and artifact is not None:
+            prefect_view.artifact(title, artifact(result))
+        return result
+
+    def _shown(self, title: str, act: Callable[[], T], sentence: Callable[[T], str]) -> T:
+        self.shown.start(title)
+        began = time.monotonic()
+        try:
+            result = act()
+        except GateError as error:
+            self.shown.done(error.message, mark="✗")
+            raise
+        except BaseException:
+            self.shown.done("interrupted", mark="✗")
+            raise
+        words = sentence(result)
+        self.shown.done(words)
+        log.info("%s: %s", title, words, extra={"step": title, "seconds": round(time.monotonic() - began, 3)})
+        if self.in_prefect:
+            prefect_view.log(f"{title}: {words}")
+        return result

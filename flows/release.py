@@ -1,0 +1,42 @@
+"""The release: read `walk` like the checklist, top to bottom. Where it stops, `flows/carry.py` says what that means."""
+
+from flows.attempt import apply_and_verify, way_back
+from flows.checklist import Checklist
+from flows.waiting import decided, wait_for_decision
+from flows.wish import Wish
+from tasks.gate import report_markdown as shown
+from tasks.gate.outcome import Outcome, nothing_pending, released
+from tasks.release import Release
+from tasks.steps import ask, back_up, close, plan, preflight, recheck, rehearse
+from tasks.workshop import Workshop
+
+
+def walk(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -> Outcome:
+    """Take an open release to its end; every step asks the record first what is done already."""
+    this = todo.step("Plan", lambda: plan.plan(release, workshop), plan.sentence, shown.plan_markdown)
+    if not this.pending:
+        return close.close(release, nothing_pending(release.target))
+    found = todo.step(
+        "Preflight", lambda: preflight.preflight(release, workshop, this), preflight.sentence, shown.checks_markdown
+    )
+    backup = todo.step("Back up", lambda: back_up.back_up(release, workshop), back_up.backup_sentence)
+    proof = todo.step(
+        "Prove the backup",
+        lambda: back_up.prove_backup(release, workshop, backup),
+        back_up.proof_sentence,
+        shown.proof_markdown,
+    )
+    rehearsal = todo.step(
+        "Rehearse",
+        lambda: rehearse.rehearse(release, workshop, this, backup),
+        rehearse.sentence,
+        shown.rehearsal_markdown,
+    )
+    if not plan.touched_production(release):
+        evidence = ask.evidence_sentences(this, found, backup, proof, rehearsal)
+        todo.wait("Ask", lambda: wait_for_decision(todo, release, workshop, this, evidence, wish), decided)
+        todo.step("Check again", lambda: recheck.recheck(release, workshop, this, backup), recheck.sentence)
+    failure = apply_and_verify(todo, release, this, rehearsal)
+    if failure is not None:
+        return way_back(todo, release, workshop, this, rehearsal, failure)
+    return close.close(release, released(f"{len(this.pending)} migrations are in production and verified"))

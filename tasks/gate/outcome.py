@@ -1,0 +1,47 @@
+"""How a release ends: one word, one sentence, one exit code, the same in every place that shows it."""
+
+from tasks.gate.errors import GateError
+from tasks.gate.model import Model
+
+EXIT_CODES: dict[int, str] = {
+    0: "released, or nothing was pending",
+    2: "wrong usage or configuration",
+    3: "refused by the checklist, production untouched",
+    4: "rejected, or the approval expired, production untouched",
+    5: "failed, and recovered: production is as before",
+    6: "failed and **not** recovered: a person is needed now",
+    7: "another release holds the target",
+    130: "interrupted",
+}
+
+INTERRUPTED = 130
+
+
+class Outcome(Model):
+    """The end of a release."""
+
+    outcome: str  # released, nothing-pending, refused, rejected, expired, recovered, not-recovered, busy, interrupted
+    sentence: str
+    exit_code: int
+
+
+def released(sentence: str) -> Outcome:
+    """Everything ran and was verified."""
+    return Outcome(outcome="released", sentence=sentence, exit_code=0)
+
+
+def nothing_pending(target: str) -> Outcome:
+    """There was nothing to do."""
+    return Outcome(
+        outcome="nothing-pending", sentence=f"nothing is pending on {target}: production was not touched", exit_code=0
+    )
+
+
+def interrupted(sentence: str) -> Outcome:
+    """Somebody stopped the process."""
+    return Outcome(outcome="interrupted", sentence=sentence, exit_code=INTERRUPTED)
+
+
+def from_error(error: GateError) -> Outcome:
+    """The outcome that a refusal stands for."""
+    return Outcome(outcome=error.outcome, sentence=error.message, exit_code=error.exit_code)

@@ -1,0 +1,107 @@
+"""Steps 4 and 5, back up and prove: only a backup that was read back and restored counts."""
+
+from datetime import datetime, timedelta
+
+from tasks.back_up import take_backup
+from tasks.backups import find_backup
+from tasks.gate.manifest import Manifest, Proof
+from tasks.prove_backup import prove
+from tasks.release import Release
+from tasks.workshop import Workshop
+
+RESTORED = "gate_restored"
+
+
+def back_up(release: Release, workshop: Workshop) -> Manifest:
+    """Take the backup of this release; safe to run twice, because a recorded one is used again."""
+    recorded = release.record.last("backed_up")
+    if recorded is not None:
+        return find_backup(release.store, release.target, recorded.body["backup"])
+    return _take(release, workshop)
+
+
+def prove_backup(release: Release, workshop: Workshop, manifest: Manifest) -> Proof:
+    """Read the backup back, restore and compare it; safe to run twice: it only adds another proof.
+
+    The restored database stays on the scratch server for the rehearsal.
+    """
+    recorded = release.record.last("proved")
+    if recorded is not None and recorded.body["backup"] == manifest.id:
+        return Proof.model_validate(recorded.body)
+    proof = _restore(release, workshop, manifest)
+    release.record.append("proved", proof)
+    return proof
+
+
+def restored_copy(release: Release, workshop: Workshop, manifest: Manifest) -> str:
+    """The database on the scratch server that holds this backup; restored again where another process had it."""
+    if workshop.restored is None:
+        _restore(release, workshop, manifest)
+    assert workshop.restored is not None
+    return workshop.restored
+
+
+def fresh_backup(release: Release, workshop: Workshop, manifest: Manifest) -> Manifest:
+    """A proved backup that is young enough for the apply: this one, or a new one proved as well."""
+    age = release.now() - datetime.fromisoformat(manifest.taken_at)
+    if age <= timedelta(minutes=release.policy.backup.max_age_minutes):
+        return manifest
+    release.say(f"the backup is {age.total_seconds() / 60:.0f} minutes old: taking a fresh one before anything runs")
+    newer = _take(release, workshop)
+    prove_backup(release, workshop, newer)
+    return newer
+
+
+def _take(release: Release, workshop: Workshop) -> Manifest:
+    began = release.now()
+    manifest = take_backup(
+        store=release.store,
+        target=release.target,
+        url=workshop.production_url,
+        programs=workshop.programs,
+        policy=release.policy,
+        identity=workshop.identity,
+        now=release.now,
+        progress=release.progress,
+    )
+    release.record.append(
+        "backed_up",
+        {
+            "backup": manifest.id,
+            "bytes": manifest.dump.bytes,
+            "sha256": manifest.dump.sha256,
+            "taken_at": manifest.taken_at,
+            "seconds": (release.now() - began).total_seconds(),
+        },
+    )
+    return manifest
+
+
+def _restore(release: Release, workshop: Workshop, manifest: Manifest) -> Proof:
+    if workshop.restored is not None:
+        workshop.scratch.drop_database(workshop.restored)
+        workshop.restored = None
+    proof = prove(
+        store=release.store,
+        manifest=manifest,
+        scratch=workshop.scratch,
+        programs=workshop.programs,
+        now=release.now,
+        progress=release.progress,
+        into=RESTORED,
+    )
+    workshop.restored = RESTORED
+    return proof
+
+
+def backup_sentence(manifest: Manifest) -> str:
+    """Step 4 in one sentence."""
+    rows = sum(t.rows for t in manifest.fingerprint.tables.values())
+    return (
+        f"{manifest.id}: {manifest.dump.bytes / 1e6:.1f} MB, {len(manifest.fingerprint.tables)} tables, {rows:,} rows"
+    )
+
+
+def proof_sentence(proof: Proof) -> str:
+    """Step 5 in one sentence."""
+    return f"restored in {proof.restore_seconds:.1f} s, {proof.tables} tables and {proof.rows:,} rows equal"

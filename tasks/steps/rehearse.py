@@ -1,0 +1,37 @@
+"""Step 6, rehearse: the plan and its rollback on the restored copy."""
+
+from tasks.gate.manifest import Manifest
+from tasks.gate.plan import Plan
+from tasks.gate.rehearsal import Rehearsal
+from tasks.rehearse import rehearse as rehearse_on
+from tasks.release import Release
+from tasks.steps.back_up import restored_copy
+from tasks.workshop import Workshop
+
+
+def rehearse(release: Release, workshop: Workshop, plan: Plan, manifest: Manifest) -> Rehearsal:
+    """Run the plan on the restored copy; safe to run twice, because it only touches scratch databases.
+
+    Raises:
+        Refused: a statement fails there, as it would in production.
+    """
+    recorded = release.record.last("rehearsed")
+    if recorded is not None:
+        return Rehearsal.model_validate(recorded.body)
+    rehearsal = rehearse_on(
+        scratch=workshop.scratch,
+        database=restored_copy(release, workshop, manifest),
+        plan=plan,
+        programs=workshop.programs,
+        progress=release.progress,
+        say=release.say,
+    )
+    release.record.append("rehearsed", rehearsal)
+    return rehearsal
+
+
+def sentence(rehearsal: Rehearsal) -> str:
+    """The step in one sentence."""
+    way_back = "rollback SQL proved" if rehearsal.rollback.holds else "way back: restore"
+    lost = f", {len(rehearsal.losses)} losses" if rehearsal.losses else ""
+    return f"{len(rehearsal.statements)} statements in {rehearsal.seconds:.2f} s, {way_back}{lost}"
