@@ -1,8 +1,12 @@
 """What a backup consists of; written last, so that a half backup is never a backup."""
 
-from tasks.gate.fingerprint import Fingerprint
+from typing import Self
+
+from pydantic import Field
+
+from tasks.gate.fingerprint import Fingerprint, SequencePrint
 from tasks.gate.identity import Identity
-from tasks.gate.model import Model
+from tasks.gate.model import Model, canonical, sha256
 
 
 class StoredObject(Model):
@@ -28,16 +32,39 @@ class Manifest(Model):
     raw_bytes: int  # before compression
     client: str  # `pg_dump --version`, which also restores it
     archive_format: str  # pg_dump's custom format version, for example "1.14"
-    database_settings: tuple[str, ...] = ()  # ALTER DATABASE/ROLE ... SET statements that pg_dump leaves out, without the name
+    database_settings: tuple[str, ...] = ()  # statements that pg_dump leaves out; :"database" stands for the name
     encoding: str = "UTF8"
     collate: str = "C"
     ctype: str = "C"
-    locale_provider: str = "c"  # pg_database.datlocprovider
-    icu_locale: str | None = None
+    locale_provider: str = "c"  # pg_database.datlocprovider: c is libc, i is ICU, b is built in
+    icu_locale: str | None = None  # the locale of the last two
     owner: str = ""
     fingerprint: Fingerprint
+    # Sequences are outside of snapshots: those that moved while the dump ran, and where they were at its end.
+    sequences_after: dict[str, SequencePrint] = Field(default_factory=dict)
+    roles: dict[str, bool] = Field(
+        default_factory=dict
+    )  # roles that own or are granted something here, to "is a superuser"
+    foreign_servers: tuple[str, ...] = ()  # their addresses and passwords are in the dump
     warnings: tuple[str, ...] = ()  # unlogged tables, subscriptions, logical slots
     how_to: tuple[str, ...] = ()  # exact commands for a person without Gate
+    seal: str = ""  # SHA-256 of everything else here, so that an altered manifest shows
+
+    def sealed(self) -> Self:
+        """The same manifest with its seal."""
+        return self.model_copy(update={"seal": self._digest()})
+
+    @property
+    def seal_holds(self) -> bool:
+        """False when a field was changed after it was written."""
+        return self.seal == self._digest()
+
+    def stored(self) -> bytes:
+        """The bytes that are written, and that `Proof.manifest_sha256` is taken over."""
+        return canonical(self.model_dump(mode="json"))
+
+    def _digest(self) -> str:
+        return sha256(canonical(self.model_dump(mode="json", exclude={"seal"})))
 
 
 class Proof(Model):
@@ -52,3 +79,4 @@ class Proof(Model):
     server_version: str
     tables: int
     rows: int
+    notes: tuple[str, ...] = ()  # where the scratch server differs, for example a collation that it does not have
