@@ -1,6 +1,30 @@
 """What the migrations did on the restored copy: figures for the approver, limits for the apply."""
 
+from config.policy import Apply
 from tasks.gate.model import Model
+from tasks.gate.wording import count, cut, duration, listing, number, size
+
+# Weakest first: https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
+MODES = (
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+)
+HARMLESS = MODES[:3]  # what SELECT, INSERT, UPDATE and DELETE take themselves
+WAITING = {
+    "ShareUpdateExclusiveLock": "vacuum and other schema changes wait",
+    "ShareLock": "writes wait",
+    "ShareRowExclusiveLock": "writes wait",
+    "ExclusiveLock": "writes wait",
+    "AccessExclusiveLock": "reads and writes wait",
+}
+TABLE_HEADER = ("migration", "statement", "ms", "strongest lock", "rewrites and indexes", "rows", "WAL")
+HEAD = 60  # characters of a statement in a table
 
 
 class Lock(Model):
@@ -28,7 +52,8 @@ class RehearsedStatement(Model):
     index: int  # within the migration, from 0, empty pieces counted
     sql: str  # at most 2,000 characters
     seconds: float
-    locks: tuple[Lock, ...] = ()
+    locks: tuple[Lock, ...] = ()  # newly taken by this statement
+    held_before: tuple[Lock, ...] = ()  # strongest per relation that it names and an earlier statement had locked
     rewrites: tuple[str, ...] = ()  # relations rewritten, with the reason
     index_builds: tuple[str, ...] = ()
     rows: tuple[RowChanges, ...] = ()
@@ -66,3 +91,89 @@ class Rehearsal(Model):
     losses: tuple[str, ...] = ()  # columns and rows that are gone afterwards, in words
     surprises: tuple[str, ...] = ()  # tables that changed though no statement names them
     same_server_build: bool = True
+
+
+def statement_timeout_ms(rehearsed_seconds: float, limits: Apply) -> int:
+    """The time limit of a statement in production, in ms: a multiple of its rehearsed time, with a floor and a cap.
+
+    The rehearsal runs without fsync on a warm copy, so the factor covers what production adds (failure-modes: 3 times,
+    floor 3 s, cap 1 h; Stripe and strong_migrations use the same caps).
+
+    Args:
+        rehearsed_seconds: what this very statement took on the restored copy, in seconds.
+        limits: policy `[apply]`.
+    """
+    wanted = round(rehearsed_seconds * 1000 * limits.statement_timeout_factor)
+    return min(max(wanted, limits.statement_timeout_floor_ms), limits.statement_timeout_cap_ms)
+
+
+def strength(mode: str) -> int:
+    """How much a lock mode is in the way of others, from 0; an unknown mode counts as the strongest."""
+    return MODES.index(mode) if mode in MODES else len(MODES)
+
+
+def spelled(mode: str) -> str:
+    """A mode as SQL spells it: `ACCESS EXCLUSIVE` for `AccessExclusiveLock`."""
+    return "".join(f" {c}" if c.isupper() else c for c in mode.removesuffix("Lock")).strip().upper()
+
+
+def worst_lock(locks: tuple[Lock, ...]) -> Lock | None:
+    """The strongest lock; among equals the one that is held longest."""
+    return max(locks, key=lambda lock: (strength(lock.mode), lock.held_seconds), default=None)
+
+
+def worst_lock_sentence(rehearsal: Rehearsal) -> str:
+    """What the application will feel, in one clause: `holds ACCESS EXCLUSIVE on public.orders for 0.8 s: ...`."""
+    felt = tuple(lock for s in rehearsal.statements for lock in s.locks if lock.mode not in HARMLESS)
+    worst = worst_lock(felt)
+    if worst is None:
+        return "takes no lock that reads or writes wait for"
+    others = {lock.relation for lock in felt if lock.mode == worst.mode} - {worst.relation}
+    more = f" and {count(len(others), 'more relation')}" if others else ""
+    waiting = WAITING.get(worst.mode, "others wait")
+    return f"holds {spelled(worst.mode)} on {worst.relation}{more} for {duration(worst.held_seconds)}: {waiting}"
+
+
+def table_rows(rehearsal: Rehearsal) -> list[tuple[str, ...]]:
+    """The rehearsal as a table, one row a statement, columns as TABLE_HEADER says; empty statements are left out."""
+    return [_table_row(statement) for statement in rehearsal.statements if statement.sql.strip()]
+
+
+def _table_row(statement: RehearsedStatement) -> tuple[str, ...]:
+    return (
+        statement.tag,
+        head(statement.sql),
+        f"{statement.seconds * 1000:,.0f}" if statement.seconds >= 0.0095 else f"{statement.seconds * 1000:.1f}",  # noqa: PLR2004
+        _strongest(statement),
+        listing((*statement.rewrites, *statement.index_builds), limit=3) if _rebuilds(statement) else "",
+        ", ".join(row_words(change) for change in statement.rows),
+        size(statement.wal_bytes),
+    )
+
+
+def head(text: str, length: int = HEAD) -> str:
+    """The beginning of a statement on one line, comment lines in front of it left out."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
+    return cut(" ".join(" ".join(lines).split()), length) or cut(" ".join(text.split()), length)
+
+
+def _rebuilds(statement: RehearsedStatement) -> bool:
+    return bool(statement.rewrites or statement.index_builds)
+
+
+def _strongest(statement: RehearsedStatement) -> str:
+    worst, before = worst_lock(statement.locks), worst_lock(statement.held_before)
+    if before is not None and (worst is None or strength(before.mode) > strength(worst.mode)):
+        return f"{spelled(before.mode)} on {before.relation} (held already)"
+    return f"{spelled(worst.mode)} on {worst.relation}" if worst else ""
+
+
+def row_words(change: RowChanges) -> str:
+    """One table's changes: `public.orders +3 ~200,000 -1`, or `public.orders truncated -12`."""
+    figures = [
+        f"{sign}{number(value)}"
+        for sign, value in (("+", change.inserted), ("~", change.updated), ("-", change.deleted))
+        if value
+    ]
+    emptied = ["truncated"] if change.truncated else []
+    return " ".join([change.table, *emptied, *figures])
