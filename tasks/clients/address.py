@@ -59,7 +59,9 @@ def place(found: dict[str, str]) -> str:
         return f"the socket in {host}"
     hosts, ports = host.split(","), port.split(",")
     ports = ports * len(hosts) if len(ports) == 1 else ports
-    return ",".join(f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in zip(hosts, ports, strict=False))
+    return ",".join(
+        f"[{h}]:{p or 5432}" if ":" in h else f"{h}:{p or 5432}" for h, p in zip(hosts, ports, strict=False)
+    )
 
 
 def describe(url: SecretStr | str) -> str:
