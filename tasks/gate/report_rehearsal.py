@@ -1,0 +1,149 @@
+"""The report's part on the rehearsal: what each statement cost on the restored copy, and whether the way back holds."""
+
+from collections.abc import Mapping
+
+from tasks.gate import wording
+from tasks.gate.rehearsal import Rehearsal, RehearsedStatement, RollbackRehearsal, RowChanges
+from tasks.gate.report_blocks import Block, Cell, Code, Fold, Lines, Section, Table, Tone, pairs
+
+SQL_SHOWN = 90  # characters of a statement in the table; the whole one folds below it
+ANY_WAIT = ("AccessExclusiveLock",)  # even a plain SELECT waits for it
+WRITERS_WAIT = ("ExclusiveLock", "ShareRowExclusiveLock", "ShareLock")  # reading goes on, writing waits
+WHO_WAITS = {**dict.fromkeys(ANY_WAIT, "readers and writers"), **dict.fromkeys(WRITERS_WAIT, "writers")}
+
+
+def rehearsal_section(rehearsal: Rehearsal, applied: Mapping[tuple[str, int], float] | None = None) -> Section:
+    """What the plan did on the restored copy.
+
+    Args:
+        rehearsal: the figures.
+        applied: seconds that the same statement took in production, by tag and index, when it ran there.
+    """
+    blocks: list[Block] = [_statements(rehearsal, applied or {})]
+    if rehearsal.losses:
+        blocks.append(Lines(tuple(f"lost: {loss}" for loss in rehearsal.losses), noun="loss", tone=Tone.WARN))
+    if rehearsal.surprises:
+        lines = tuple(f"changed, though no statement names it: {s}" for s in rehearsal.surprises)
+        blocks.append(Lines(lines, noun="surprise", tone=Tone.WARN))
+    blocks += [_locks(rehearsal), *_whole_statements(rehearsal)]
+    tone = Tone.WARN if rehearsal.losses or rehearsal.surprises else Tone.GOOD
+    return Section("rehearsal", "Rehearsal", rehearsal_sentence(rehearsal), tone, tuple(blocks))
+
+
+def rehearsal_sentence(rehearsal: Rehearsal) -> str:
+    """The rehearsal in one sentence."""
+    wal = sum(statement.wal_bytes for statement in rehearsal.statements)
+    return (
+        f"{wording.count(len(rehearsal.statements), 'statement')} ran on the restored copy in "
+        f"{wording.duration(rehearsal.seconds)}, wrote {wording.size(wal)} of WAL, and {_worst_lock(rehearsal)}."
+    )
+
+
+def _worst_lock(rehearsal: Rehearsal) -> str:
+    locks = [lock for statement in rehearsal.statements for lock in statement.locks]
+    for modes, who in ((ANY_WAIT, "readers and writers"), (WRITERS_WAIT, "writers")):
+        held: dict[str, float] = {}
+        for lock in locks:
+            if lock.mode in modes:
+                held[lock.relation] = max(held.get(lock.relation, 0.0), lock.held_seconds)
+        if held:
+            longest = wording.duration(max(held.values()))
+            return f"kept {who} of {wording.listing(sorted(held), limit=3)} waiting for at most {longest}"
+    return "kept nobody waiting"
+
+
+def _statements(rehearsal: Rehearsal, applied: Mapping[tuple[str, int], float]) -> Table:
+    head = ["Statement", "Rehearsed", "In production", "Rows", "Rewrites", "WAL", "Size"]
+    rows = [_statement(statement, applied) for statement in rehearsal.statements]
+    right = {1, 2, 5, 6}
+    if not applied:
+        head.remove("In production")
+        rows = [(row[0], row[1], *row[3:]) for row in rows]
+        right = {1, 4, 5}
+    return Table(tuple(head), tuple(rows), noun="statement", right=frozenset(right))
+
+
+def _statement(statement: RehearsedStatement, applied: Mapping[tuple[str, int], float]) -> tuple[Cell, ...]:
+    production = applied.get((statement.tag, statement.index))
+    rewrites = (*statement.rewrites, *(f"index {name} built" for name in statement.index_builds))
+    return (
+        Cell(wording.cut(" ".join(statement.sql.split()), SQL_SHOWN), code=True),
+        Cell(wording.duration(statement.seconds)),
+        Cell("" if production is None else wording.duration(production)),
+        Cell(wording.listing([rows_changed(rows) for rows in statement.rows], limit=3) if statement.rows else ""),
+        Cell(wording.listing(rewrites, limit=3) if rewrites else ""),
+        Cell(wording.size(statement.wal_bytes)),
+        Cell(wording.signed_size(statement.size_delta)),
+    )
+
+
+def rows_changed(rows: RowChanges) -> str:
+    """One table's changes in words: `orders: 120,000 updated`."""
+    words = [
+        f"{wording.number(value)} {word}"
+        for value, word in ((rows.inserted, "inserted"), (rows.updated, "updated"), (rows.deleted, "deleted"))
+        if value
+    ]
+    if rows.truncated:
+        words.append("truncated")
+    return f"{rows.table}: {', '.join(words) or 'nothing'}"
+
+
+def _locks(rehearsal: Rehearsal) -> Table:
+    rows = tuple(
+        (
+            Cell(lock.relation, code=True),
+            Cell(lock.mode.removesuffix("Lock")),
+            Cell(WHO_WAITS.get(lock.mode, "nobody who reads or writes rows")),
+            Cell(wording.duration(lock.held_seconds)),
+            Cell(f"{statement.tag}, statement {statement.index + 1}"),
+        )
+        for statement in rehearsal.statements
+        for lock in statement.locks
+    )
+    return Table(("Relation", "Lock", "Who waits", "Held for", "Taken by"), rows, noun="lock", right=frozenset({3}))
+
+
+def _whole_statements(rehearsal: Rehearsal) -> list[Block]:
+    long = [s for s in rehearsal.statements if len(" ".join(s.sql.split())) > SQL_SHOWN]
+    return [Fold(f"{s.tag}, statement {s.index + 1} in full", Code(s.sql, "sql")) for s in long]
+
+
+def rollback_section(rollback: RollbackRehearsal) -> Section:
+    """The way back, tried on the same copy."""
+    blocks: list[Block] = []
+    if rollback.ran:
+        blocks.append(
+            pairs(
+                ("took", wording.duration(rollback.seconds)),
+                ("schema", _equal(held=rollback.schema_equal)),
+                ("data", _equal(held=rollback.data_equal)),
+                ("ledger", _equal(held=rollback.ledger_equal)),
+                (
+                    "plan once more",
+                    Cell("ran again, same schema", Tone.GOOD) if rollback.again else Cell("failed", Tone.BAD),
+                ),
+            )
+        )
+    if rollback.differences:
+        blocks.append(Fold("What differs after the rollback", Code("\n".join(rollback.differences), "diff")))
+    tone = Tone.GOOD if rollback.holds else Tone.WARN
+    return Section("rollback", "The way back", rollback_sentence(rollback), tone, tuple(blocks))
+
+
+def rollback_sentence(rollback: RollbackRehearsal) -> str:
+    """The way back in one sentence."""
+    if rollback.holds:
+        return (
+            f"The rollback SQL took everything back in {wording.duration(rollback.seconds)}: schema, data and ledger "
+            "are as before, and the plan ran once more after it."
+        )
+    if rollback.sentence:
+        return wording.sentence(rollback.sentence)
+    if not rollback.available:
+        return "There is no rollback SQL for every pending migration: the way back is the restore of the proved backup."
+    return "The rollback SQL does not bring everything back: the way back is the restore of the proved backup."
+
+
+def _equal(*, held: bool) -> Cell:
+    return Cell("as before", Tone.GOOD) if held else Cell("differs", Tone.BAD)
