@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from config.settings import Settings
 from flows import prefect_view
 from flows.attempt import halt
 from flows.checklist import Checklist
@@ -144,3 +145,15 @@ def _note(release: Release, sentence: str) -> None:
         release.record.append("noted", {"sentence": sentence})
     except GateError:
         return
+
+
+def release_of_run(settings: Settings, flow_run: str) -> str:
+    """The open release that this flow run opened before it was suspended; empty when there is none."""
+    store = open.store_of(settings)
+    current = TargetLog(store, settings.target).current()
+    if current is None or not Record.exists(store, settings.target, current):
+        return ""
+    record = Record(store, settings.target, current, owner=open.owner())
+    record.refresh()
+    begun = record.last("opened")
+    return current if begun is not None and begun.body.get("flow_run") == flow_run else ""

@@ -86,7 +86,8 @@ def take_up(settings: Settings, policy: Policy, store: ObjectStore, release_id: 
     me = owner()
     record = Record(store, settings.target, release_id, owner=me)
     record.refresh()
-    record.append("claimed", {"owner": me, "host": socket.gethostname(), "pid": os.getpid(), "by": operator()})
+    if record.last("closed") is None:
+        record.append("claimed", {"owner": me, "host": socket.gethostname(), "pid": os.getpid(), "by": operator()})
     return Release(id=release_id, settings=settings, policy=policy, store=store, record=record)
 
 

@@ -1,0 +1,102 @@
+"""The deployments that the Prefect server knows: their forms, and how an outcome becomes a state with its sentence."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.states import Completed, Failed, State
+from pydantic import BaseModel, Field
+
+from config.settings import load
+from flows.carry import carry
+from flows.checklist import Checklist, Shown
+from flows.prefect_shown import PrefectShown
+from flows.wish import Wish
+from tasks.gate.errors import GateError
+from tasks.gate.evidence import Waiver
+from tasks.gate.outcome import Outcome, from_error
+
+
+class WaivedCheck(BaseModel):
+    """A check that may fail this time."""
+
+    check: str = Field(description="The check's name, for example staging-ledger.", min_length=1)
+    reason: str = Field(description="Why it may fail; the approver reads it.", min_length=3)
+
+
+@flow(name="release", flow_run_name="release", persist_result=False, retries=0, log_prints=False)
+def release(
+    started_by: str = "",
+    waive: list[WaivedCheck] | None = None,
+    take_up: str = "",
+) -> State[Any]:
+    """Take the pending migrations of this project to production.
+
+    Args:
+        started_by: Who starts it; shown to the approver.
+        waive: Checks that may fail this time, each with a reason.
+        take_up: An interrupted or waiting release to take up again; empty starts a new one.
+    """
+    who = started_by or "prefect"
+    waivers = tuple(Waiver(check=w.check, reason=w.reason, by=who) for w in waive or ())
+    return _as_state(_outcome(PrefectShown(), by=who, waivers=waivers, take_up=take_up))
+
+
+@flow(name="recover", flow_run_name="recover-{take_up}", persist_result=False, retries=0)
+def recover(take_up: str) -> State[Any]:
+    """Take up a release that was interrupted: find out what it did to production, and finish or undo it.
+
+    Args:
+        take_up: The release's id, as `gate status` shows it.
+    """
+    return _as_state(_outcome(PrefectShown(), by="prefect", take_up=take_up))
+
+
+def run_here(shown: Shown, wish: Wish) -> Outcome:
+    """Run a release in this process as a flow run that the Prefect UI shows; the outcome is the record's, not Prefect's."""
+    ended: list[Outcome] = []
+
+    @flow(name="release", flow_run_name="release-from-the-command-line", persist_result=False, retries=0)
+    def release_here() -> State[Any]:
+        try:
+            ended.append(carry(Checklist(shown), wish))
+        except GateError as error:
+            failures.append(error)
+            return Failed(message=error.message)
+        return _as_state(ended[-1])
+
+    failures: list[GateError] = []
+    release_here(return_state=True)
+    if failures:
+        raise failures[0]
+    if not ended:
+        raise KeyboardInterrupt
+    return ended[0]
+
+
+def _outcome(shown: Shown, **wanted: Any) -> Outcome:
+    """Carry a wish from the Prefect side; every refusal is an outcome with its sentence, never a traceback."""
+    try:
+        settings, policy = load()
+        todo = Checklist(shown)
+        wish = Wish(settings, policy, door="prefect-ui", **wanted)
+        return carry(todo, _same_run(wish))
+    except GateError as error:
+        return from_error(error)
+    except ValueError as error:
+        return Outcome(outcome="misconfigured", sentence=str(error), exit_code=2)
+
+
+def _same_run(wish: Wish) -> Wish:
+    """A suspended run starts again from the top: it takes up the release that it opened itself, unless that has ended."""
+    from flows import prefect_view
+    from flows.carry import release_of_run
+
+    if wish.take_up or not (run := prefect_view.flow_run_id()):
+        return wish
+    return Wish(**{**vars(wish), "take_up": release_of_run(wish.settings, run)})
+
+
+def _as_state(outcome: Outcome) -> State[Any]:
+    """The run's last sentence is its state's message."""
+    message = f"{outcome.outcome}: {outcome.sentence}"
+    return Completed(message=message) if outcome.exit_code == 0 else Failed(message=message)
