@@ -1,0 +1,53 @@
+"""Real servers for every test that asks for one: one pair of clusters for each worker, one database for each test."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from tasks.clients.embedded import EmbeddedServer
+from tasks.clients.postgres import cleanse_environment
+from tasks.clients.programs import Programs, embedded_programs
+from tests.servers.postgres import FAST, fresh_database
+
+
+def pytest_configure() -> None:
+    """What the shell that runs the tests has exported must decide nothing."""
+    cleanse_environment()
+    for name in [name for name in os.environ if name.startswith(("GATE_", "PREFECT_"))]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def production_server() -> Iterator[EmbeddedServer]:
+    """The cluster that stands for production."""
+    with EmbeddedServer(settings=FAST) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def staging_server() -> Iterator[EmbeddedServer]:
+    """Another cluster, with another system identifier."""
+    with EmbeddedServer(settings=FAST) as server:
+        yield server
+
+
+@pytest.fixture
+def production(production_server: EmbeddedServer) -> Iterator[SecretStr]:
+    """An empty production database."""
+    with fresh_database(production_server, "shop") as url:
+        yield url
+
+
+@pytest.fixture
+def staging(staging_server: EmbeddedServer) -> Iterator[SecretStr]:
+    """An empty staging database."""
+    with fresh_database(staging_server, "shop_staging") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def scratch_programs() -> Programs:
+    """The programs of production's major version, with which a scratch cluster is made."""
+    return embedded_programs()
