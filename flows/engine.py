@@ -22,13 +22,19 @@ def carry_here(shown: Terminal, wish: Wish) -> Outcome:
     if not api:
         return carry(Checklist(shown), wish)
     _must_answer(api)
-    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "8")  # about 8 minutes: a restarted server harms no release
-    os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
-    os.environ.setdefault("PREFECT_API_URL", api)
-    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(Path(__file__).with_name("logging.yml")))
+    prepare(api)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the terminal shows the steps itself
     from flows.deployments import run_here
 
     return run_here(shown, wish)
+
+
+def prepare(api: str) -> None:
+    """Set what Prefect reads at import: never a hidden server, patience with a restarted one, plain console logs."""
+    os.environ.setdefault("PREFECT_API_URL", api)
+    os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
+    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "8")  # about 8 minutes
+    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(Path(__file__).with_name("logging.yml")))
 
 
 def prefect_api() -> str:

@@ -23,10 +23,12 @@ def settings_and_policy() -> tuple[Settings, Policy]:
 
 def with_waivers(command: F) -> F:
     """Add `--waive CHECK` and `--reason TEXT`."""
-    command = click.option("--reason", default="", help="Why the waived checks may fail; the approver reads it.")(command)
-    return click.option("--waive", multiple=True, metavar="CHECK", help="Let a failed check pass, by name; repeatable.")(
+    command = click.option("--reason", default="", help="Why the waived checks may fail; the approver reads it.")(
         command
     )
+    return click.option(
+        "--waive", multiple=True, metavar="CHECK", help="Let a failed check pass, by name; repeatable."
+    )(command)
 
 
 def waivers(names: Sequence[str], reason: str, by: str) -> tuple[Waiver, ...]:
@@ -37,7 +39,8 @@ def waivers(names: Sequence[str], reason: str, by: str) -> tuple[Waiver, ...]:
     """
     if names and not reason.strip():
         raise ConfigurationError(
-            f"--waive {names[0]} needs a reason", hint=f'gate run --waive {names[0]} --reason "why it may fail this time"'
+            f"--waive {names[0]} needs a reason",
+            hint=f'gate run --waive {names[0]} --reason "why it may fail this time"',
         )
     return tuple(Waiver(check=name, reason=reason.strip(), by=by) for name in names)
 

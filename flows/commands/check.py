@@ -39,7 +39,13 @@ def command(*, waive: tuple[str, ...], reason: str, as_json: bool) -> int:
             findings = run_checks(question, waivers(waive, reason, operator()))
     failed = [f for f in findings if f.verdict is Verdict.FAIL]
     if as_json:
-        print_json({"target": settings.target, "digest": plan.digest, "findings": [f.model_dump(mode="json") for f in findings]})
+        print_json(
+            {
+                "target": settings.target,
+                "digest": plan.digest,
+                "findings": [f.model_dump(mode="json") for f in findings],
+            }
+        )
     else:
         click.echo("\n".join(checks_lines(findings)))
     return 3 if failed or plan.problems else 0

@@ -14,8 +14,10 @@ from tasks.steps import ask
 from tasks.steps.open import operator, owner, store_of
 
 
-def decide(settings: Settings, policy: Policy, release_id: str, *, approved: bool, comment: str) -> Decision:
-    """Record a decision on a waiting release.
+def decide(
+    settings: Settings, policy: Policy, release_id: str, *, approved: bool, comment: str
+) -> tuple[Decision, bool | None]:
+    """Record a decision on a waiting release; also whether the run that waits in Prefect was woken.
 
     Raises:
         ConfigurationError: there is no such release.
@@ -46,13 +48,14 @@ def decide(settings: Settings, policy: Policy, release_id: str, *, approved: boo
     )
     ask.decide(record, decision, policy_objection=against)
     event = record.last("asked")
-    wake(event.body.get("prefect", {}) if event else {}, decision)
-    return decision
+    return decision, wake(event.body.get("prefect", {}) if event else {}, decision)
 
 
-def show(release_id: str, decision: Decision) -> None:
+def show(release_id: str, decision: Decision, woken: bool | None) -> None:
     """Say what was recorded, and what happens next."""
     word = "approved" if decision.approved else "rejected"
     click.echo(f"{word} {release_id} as {decision.who}, for plan {decision.digest[:12]}")
-    if decision.approved:
+    if woken is False:
+        click.echo(f"the run that waits in Prefect could not be woken: gate resume {release_id}")
+    elif decision.approved:
         click.echo(f"whoever waits goes on within seconds; if nobody does: gate resume {release_id}")

@@ -69,7 +69,9 @@ def _show(plan: Plan, *, whole: bool) -> None:
             click.echo(f"  {line.state:<10} {line.tag}  {line.sentence}")
     back = {r.tag: r.file for r in plan.rollbacks}
     for migration in plan.pending:
-        click.echo(f"\n  pending    {migration.tag}  ({migration.hash[:12]}, rollback: {back.get(migration.tag, 'none')})")
+        click.echo(
+            f"\n  pending    {migration.tag}  ({migration.hash[:12]}, rollback: {back.get(migration.tag, 'none')})"
+        )
         for number, statement in enumerate(migration.statements, 1):
             text = statement.strip()
             click.echo(f"    {number:>3}  {text if whole else _head(text)}")

@@ -13,9 +13,9 @@ def command(*, release_id: str, reason: str, as_json: bool) -> int:
     """Reject a waiting release; production stays untouched."""
     from flows.commands.decide import decide, show
 
-    decision = decide(*settings_and_policy(), release_id, approved=False, comment=reason)
+    decision, woken = decide(*settings_and_policy(), release_id, approved=False, comment=reason)
     if as_json:
-        print_json({"id": release_id, **decision.model_dump(mode="json")})
+        print_json({"id": release_id, **decision.model_dump(mode="json"), "woken": woken})
     else:
-        show(release_id, decision)
+        show(release_id, decision, woken)
     return 0

@@ -16,6 +16,19 @@ EXIT_CODES: dict[int, str] = {
 
 INTERRUPTED = 130
 
+EXIT_BY_OUTCOME: dict[str, int] = {
+    "released": 0,
+    "nothing-pending": 0,
+    "misconfigured": 2,
+    "refused": 3,
+    "rejected": 4,
+    "expired": 4,
+    "recovered": 5,
+    "not-recovered": 6,
+    "busy": 7,
+    "interrupted": INTERRUPTED,
+}
+
 
 class Outcome(Model):
     """The end of a release."""

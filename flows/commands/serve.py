@@ -1,0 +1,36 @@
+"""`gate serve`: the deployments of this project, offered to the Prefect server for as long as the process runs."""
+
+import os
+from pathlib import Path
+
+import click
+
+from tasks.gate.errors import ConfigurationError
+
+
+@click.command("serve", epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api gate serve")
+def command() -> int:
+    """Serve the `release` and `recover` deployments: started from the Prefect UI, or by `gate trigger`."""
+    from flows.engine import prefect_api, prepare
+    from flows.options import settings_and_policy
+
+    settings, _ = settings_and_policy()
+    api = prefect_api()
+    if not api:
+        raise ConfigurationError(
+            "no Prefect API is configured",
+            hint="export PREFECT_API_URL=http://127.0.0.1:4200/api (prefect server start)",
+        )
+    prepare(api)
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
+    from prefect import serve
+    from prefect.deployments.runner import EntrypointType
+
+    from flows.deployments import recover, release
+
+    click.echo(f"serving release/{settings.target} and recover/{settings.target} from {Path.cwd().name}; Ctrl-C stops")
+    serve(
+        release.to_deployment(settings.target, entrypoint_type=EntrypointType.MODULE_PATH, tags=["gate"]),
+        recover.to_deployment(settings.target, entrypoint_type=EntrypointType.MODULE_PATH, tags=["gate"]),
+    )
+    return 0
