@@ -32,7 +32,7 @@ class Fingerprint(Model):
     sequences: dict[str, SequencePrint]
     extensions: dict[str, str]  # name to version
     owners: dict[str, str]  # relation, schema, function to its owner
-    grants: dict[str, str]  # object to its ACL as text, grantees in a stable order
+    grants: dict[str, str]  # object to its ACL as text, grantees in a stable order; none where it is the default
     large_objects: int
     large_objects_hash: str = "0"
     materialized: dict[str, bool] = Field(default_factory=dict)  # materialised view to "is populated"
@@ -54,7 +54,7 @@ def differences(
         *_sequences(expected.sequences, found.sequences, later or {}),
         *_texts("extension", expected.extensions, found.extensions),
         *_texts("owner of", expected.owners, found.owners),
-        *_texts("grants on", expected.grants, found.grants),
+        *_texts("grants on", expected.grants, found.grants, missing="the defaults"),
         *_large_objects(expected, found),
         *_materialized(expected.materialized, found.materialized),
     )
@@ -98,9 +98,9 @@ def _position(sequence: SequencePrint) -> str:
     return f"at {sequence.last_value}" if sequence.is_called else f"at {sequence.last_value}, not used yet,"
 
 
-def _texts(what: str, expected: dict[str, str], found: dict[str, str]) -> list[str]:
+def _texts(what: str, expected: dict[str, str], found: dict[str, str], missing: str = "none") -> list[str]:
     return [
-        f"{what} {name}: {expected.get(name, 'none')} expected, {found.get(name, 'none')} found"
+        f"{what} {name}: {expected.get(name, missing)} expected, {found.get(name, missing)} found"
         for name in sorted(expected.keys() | found.keys())
         if expected.get(name) != found.get(name)
     ]
