@@ -1,0 +1,49 @@
+"""What applying the plan and looking at production afterwards came to."""
+
+from tasks.gate.model import Model
+from tasks.gate.wording import count, duration
+
+
+class AppliedStatement(Model):
+    """One statement in production."""
+
+    tag: str
+    index: int  # within the migration, from 0, empty pieces counted
+    seconds: float
+
+
+class Applied(Model):
+    """The plan is committed in production."""
+
+    started_at: str  # UTC, ISO 8601, of the attempt that succeeded
+    finished_at: str
+    seconds: float  # of the attempt that succeeded, BEGIN to the reply to COMMIT
+    attempts: int
+    ledger_head: str
+    xid: str | None  # of the one transaction; None when only the ledger could tell that it is committed
+    lsn: str | None  # pg_current_wal_insert_lsn just before COMMIT
+    timeline: int
+    statements: tuple[AppliedStatement, ...] = ()
+    settled: str = ""  # how it was found out, when the reply to COMMIT did not arrive
+
+    @property
+    def sentence(self) -> str:
+        """The step in one sentence."""
+        if self.settled:
+            return f"committed: {self.settled}"
+        tries = "" if self.attempts == 1 else f", at attempt {self.attempts}"
+        return f"{count(len(self.statements), 'statement')} committed in {duration(self.seconds)}{tries}"
+
+
+class Verified(Model):
+    """Production was looked at after the apply, and is as the rehearsal said."""
+
+    seconds: float
+    watched_seconds: float
+    checks: tuple[str, ...]  # each in words
+
+    @property
+    def sentence(self) -> str:
+        """The step in one sentence."""
+        watched = f"; watched for {duration(self.watched_seconds)}" if self.watched_seconds else ""
+        return "; ".join(self.checks) + watched

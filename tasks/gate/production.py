@@ -1,0 +1,92 @@
+"""What production shows of a plan, and what that means: untouched, applied, or not known."""
+
+from enum import StrEnum
+
+from tasks.gate.model import Model
+from tasks.gate.wording import listing
+
+
+class LedgerShows(StrEnum):
+    """The ledger, compared with the plan."""
+
+    BEFORE = "before"  # as the plan found it
+    AFTER = "after"  # exactly the plan's rows on top of that
+    OTHER = "other"  # neither
+
+
+class Standing(StrEnum):
+    """What that means."""
+
+    UNTOUCHED = "untouched"
+    APPLIED = "applied"
+    UNKNOWN = "unknown"
+
+
+class Related(Model):
+    """A database that carries production's name, or was made beside it."""
+
+    name: str
+    oid: int
+    connections_allowed: bool
+
+
+class ProductionState(Model):
+    """What was seen on one look; nothing in it is a guess."""
+
+    database: str
+    same_database: bool  # the cluster and the oid are those of the plan
+    primary: bool
+    timeline: int
+    timeline_of_plan: int
+    ledger: LedgerShows
+    ledger_rows: int
+    transaction: str | None = None  # pg_xact_status of the transaction asked about: committed, aborted, in progress
+    in_flight: tuple[str, ...] = ()  # sessions of the gate that still hold a transaction, in words
+    related: tuple[Related, ...] = ()
+    logical_slots: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    bytes: int = 0
+
+
+class Settled(Model):
+    """The meaning of a look, in one word and one sentence."""
+
+    standing: Standing
+    sentence: str
+
+
+def settle(state: ProductionState) -> Settled:
+    """Decide by evidence alone; whatever does not agree is unknown.
+
+    The ledger's rows are written in the transaction of the migrations, so they are the first witness; the transaction's
+    status is the second, and counts only on the timeline on which it was assigned.
+    """
+    doubt = _doubt(state)
+    if doubt:
+        return Settled(standing=Standing.UNKNOWN, sentence=doubt)
+    witness = state.transaction if state.timeline == state.timeline_of_plan else None
+    if state.ledger is LedgerShows.AFTER:
+        if witness in {"aborted", "in progress"}:
+            return _disagree(f"the ledger holds the plan's rows, but its transaction is {witness}")
+        return Settled(standing=Standing.APPLIED, sentence="the plan is applied: the ledger ends with exactly its rows")
+    if witness == "committed":
+        return _disagree("the transaction is committed, but the ledger does not hold the plan's rows")
+    return Settled(
+        standing=Standing.UNTOUCHED, sentence="nothing of the plan is in production: the ledger is as before"
+    )
+
+
+def _doubt(state: ProductionState) -> str:
+    if not state.same_database:
+        return f"{state.database} is not the database that the plan was made for"
+    if not state.primary:
+        return f"{state.database} answers from a standby, which cannot say what the primary committed"
+    if state.in_flight:
+        return f"a session of the gate is still at work there: {listing(state.in_flight)}"
+    if state.ledger is LedgerShows.OTHER:
+        return f"the ledger ({state.ledger_rows} rows) is neither as before nor as the plan leaves it: somebody else wrote it"
+    return ""
+
+
+def _disagree(sentence: str) -> Settled:
+    return Settled(standing=Standing.UNKNOWN, sentence=sentence)
