@@ -18,7 +18,9 @@ class Command(Section):
     argv: tuple[str, ...] = Field(min_length=1, description="The program and its arguments; no shell.")
     where: str = Field(".", description="The folder to run it in.")
     seconds: float = Field(600, gt=0, description="Time limit, in seconds.")
-    environment: tuple[str, ...] = Field((), description="Names of variables that it may see besides PATH, HOME and LANG.")
+    environment: tuple[str, ...] = Field(
+        (), description="Names of variables that it may see besides PATH, HOME and LANG."
+    )
 
 
 class Checks(Section):
@@ -38,7 +40,15 @@ class Checks(Section):
 class Window(Section):
     """When a release may be applied, weekly."""
 
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+        "sat",
+        "sun",
+    )
     start: str = Field("00:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Opening time, HH:MM.")
     end: str = Field("24:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$", description="Closing time, HH:MM.")
     time_zone: str = Field("UTC", description="IANA name, for example Europe/Berlin.")
@@ -53,7 +63,8 @@ class Approval(Section):
         None, description="May the one who started the release approve it; yes while no approvers are named."
     )
     prefect_ui: bool | None = Field(
-        None, description="May a form in the Prefect UI decide, where the name is only typed; yes while no approvers are named."
+        None,
+        description="May a form in the Prefect UI decide, where the name is only typed; yes while no approvers are named.",
     )
 
 
@@ -71,7 +82,9 @@ class Apply(Section):
     lock_timeout_ms: int = Field(2000, ge=50, le=60_000, description="How long one attempt may wait for a lock, in ms.")
     attempts: int = Field(8, ge=1, le=50, description="Attempts before the release halts.")
     max_wait_seconds: float = Field(600, gt=0, description="Bound over all attempts and pauses, in seconds.")
-    statement_timeout_factor: float = Field(3.0, ge=1, description="Times the rehearsed duration of that very statement.")
+    statement_timeout_factor: float = Field(
+        3.0, ge=1, description="Times the rehearsed duration of that very statement."
+    )
     statement_timeout_floor_ms: int = Field(3000, ge=100, description="No statement gets less, in ms.")
     statement_timeout_cap_ms: int = Field(3_600_000, ge=1000, description="No statement gets more, in ms.")
 
@@ -89,7 +102,9 @@ class Recovery(Section):
 
     allow_rollback: bool = Field(True, description="Rehearsed rollback SQL may be used.")
     allow_restore: bool = Field(True, description="The proved backup may be restored beside and swapped in.")
-    maintenance_database: str = Field("postgres", description="Database to connect to while production's name is moved.")
+    maintenance_database: str = Field(
+        "postgres", description="Database to connect to while production's name is moved."
+    )
 
 
 class Policy(Section):

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from flows import prefect_view
 from flows.terminal import Terminal
 from tasks.gate.errors import GateError
+from tasks.kill_points import reached
 from tasks.release import Release
 
 T = TypeVar("T")
@@ -69,6 +70,8 @@ class Checklist:
     def _shown(self, title: str, act: Callable[[], T], sentence: Callable[[T], str]) -> T:
         self.shown.start(title)
         began = time.monotonic()
+        point = title.lower().replace(" ", "-")
+        reached(f"{point}:begin")
         try:
             result = act()
         except GateError as error:
@@ -77,6 +80,7 @@ class Checklist:
         except BaseException:
             self.shown.done("interrupted", mark="✗")
             raise
+        reached(f"{point}:end")
         words = sentence(result)
         self.shown.done(words)
         log.info("%s: %s", title, words, extra={"step": title, "seconds": round(time.monotonic() - began, 3)})
