@@ -35,7 +35,8 @@ def is_open(windows: Sequence[Window], moment: datetime) -> bool:
     Raises:
         ConfigurationError: an unknown time zone, or a window that is never open.
     """
-    return not windows or any(_is_open(window, moment) for window in windows)
+    answers = [_is_open(window, moment) for window in windows]  # all of them, so that each one is validated
+    return not windows or any(answers)
 
 
 def next_change(windows: Sequence[Window], moment: datetime) -> datetime | None:

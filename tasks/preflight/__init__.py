@@ -1,0 +1,82 @@
+"""Step 3, preflight: read-only checks, all asked, all shown; the tuple below is the checklist."""
+
+from collections.abc import Sequence
+
+from tasks.gate.evidence import Finding, Waiver, require_waivable, with_waivers
+from tasks.gate.redaction import secrets_of
+from tasks.preflight import (
+    client_tools,
+    disk,
+    identity,
+    invalid_indexes,
+    logical_replication,
+    old_transactions,
+    other_writers,
+    pooler,
+    prepared_transactions,
+    primary,
+    privileges,
+    production_health,
+    replay_from_empty,
+    review,
+    rollback,
+    staging_health,
+    staging_identity,
+    staging_ledger,
+    staging_schema,
+    team_commands,
+    version,
+    window,
+)
+from tasks.preflight.asking import ask_all
+from tasks.preflight.check import Check
+from tasks.preflight.question import Question
+
+CHECKS: tuple[Check[Question], ...] = (
+    replay_from_empty.CHECK,
+    staging_ledger.CHECK,
+    staging_schema.CHECK,
+    staging_identity.CHECK,
+    staging_health.CHECK,
+    rollback.CHECK,
+    review.CHECK,
+    version.CHECK,
+    window.CHECK,
+    production_health.CHECK,
+    identity.CHECK,
+    primary.CHECK,
+    pooler.CHECK,
+    invalid_indexes.CHECK,
+    prepared_transactions.CHECK,
+    old_transactions.CHECK,
+    other_writers.CHECK,
+    logical_replication.CHECK,
+    privileges.CHECK,
+    client_tools.CHECK,
+    disk.CHECK,
+)
+
+
+def checks_for(question: Question) -> tuple[Check[Question], ...]:
+    """The checklist of one release: the gate's own checks, then the team's commands.
+
+    Raises:
+        ConfigurationError: a command has the name of another check.
+    """
+    own = [check.name for check in CHECKS]
+    return (*CHECKS, *team_commands.command_checks(question.policy.checks.command, own))
+
+
+def run_checks(question: Question, waivers: Sequence[Waiver]) -> tuple[Finding, ...]:
+    """Ask every check, whatever the others answer, and mark the failures that were waived.
+
+    Raises:
+        ConfigurationError: a waiver that cannot count; nothing was asked then.
+    """
+    checks = checks_for(question)
+    require_waivable([check.name for check in checks], waivers, question.policy.checks)
+    findings = []
+    for finding in ask_all(checks, question, secrets_of(question.settings)):
+        question.say(f"{finding.verdict:>14}  {finding.title}: {finding.sentence}")
+        findings.append(finding)
+    return with_waivers(findings, waivers, question.policy)
