@@ -1,45 +1,246 @@
 """The release record: the one source of truth, a chain of events in object storage."""
 
+import difflib
+import json
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
+from tasks.clients.event_chain import EventChain
 from tasks.clients.object_store import ObjectStore
+from tasks.gate.chain import Event
+from tasks.gate.errors import ConfigurationError, Fenced
 from tasks.gate.model import Model
+from tasks.gate.story import Story, fold
+
+__all__ = ["AlreadyDecided", "Event", "Record", "new_owner", "release_ids"]
+
+DECISIONS = ("approved", "rejected", "expired")
+FREE = (*DECISIONS, "noted")  # anybody may write these, whoever acts on the release
+PATIENCE_SECONDS = 30.0  # how long an unreachable store is tried again once the release is under way
 
 
-class Event(Model):
-    """One link of the chain, stored as `<target>/releases/<id>/NNNN.json`."""
-
-    number: int  # from 1
-    kind: str  # "opened", "claimed", "planned", ...
-    at: str  # UTC, ISO 8601
-    by: str  # who wrote it: host, process, token
-    body: dict[str, Any]
-    previous: str  # SHA-256 of the stored bytes of the event before; 64 zeros for the first
+class AlreadyDecided(ConfigurationError):
+    """Somebody decided first."""
 
 
 class Record:
-    """Appends to and reads the events of one release; loses the next write when somebody took over."""
+    """Appends to and reads the events of one release; loses the next write when somebody took over.
 
-    def __init__(self, store: ObjectStore, target: str, release: str, *, owner: str) -> None:
-        raise NotImplementedError
+    Nothing is read before it is asked for. One instance may be shared by the threads of a process.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        target: str,
+        release: str,
+        *,
+        owner: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """The record of a release that may or may not exist yet.
+
+        Args:
+            store: where it lies.
+            target: name of the database.
+            release: id of the release.
+            owner: token of this process, see `new_owner`.
+            now: the clock, for the time that each event carries; order never depends on it.
+            patience_seconds: for how long an append tries a store that cannot be reached, after the first event.
+        """
+        self.target = target
+        self.release = release
+        self.owner = owner
+        self._now = now
+        self._patience = patience_seconds
+        self._chain = EventChain(store, f"{target}/releases/{release}/")
+        self._loaded = False
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, store: ObjectStore, target: str, release: str, *, owner: str = "") -> "Record":
+        """The record of a release that exists.
+
+        Raises:
+            ConfigurationError: no such release; names the nearest ids.
+            BrokenChain: an event is altered, missing or out of place.
+        """
+        record = cls(store, target, release, owner=owner or new_owner())
+        if not record.events:
+            raise _unknown(release_ids(store, target), target, release)
+        return record
+
+    @staticmethod
+    def exists(store: ObjectStore, target: str, release: str) -> bool:
+        """True when a release with this id was opened."""
+        return store.size(f"{target}/releases/{release}/0001.json") is not None
 
     @property
     def events(self) -> tuple[Event, ...]:
         """Everything read so far, in order."""
-        raise NotImplementedError
+        with self._lock:
+            self._load()
+            return tuple(self._chain.events)
+
+    @property
+    def head(self) -> str:
+        """SHA-256 of the last event's stored bytes, for the target's log to vouch for."""
+        with self._lock:
+            self._load()
+            return self._chain.head
+
+    @property
+    def holder(self) -> str | None:
+        """Who claimed the release last; only they may act on it."""
+        claim = self.last("claimed")
+        return claim.by if claim else None
+
+    def blobs(self) -> list[tuple[str, bytes]]:
+        """Key and bytes of everything stored, unchecked, for `verify_chain`."""
+        return self._chain.blobs()
 
     def refresh(self) -> tuple[Event, ...]:
         """Read what others appended since; returns only the new events."""
-        raise NotImplementedError
-
-    def append(self, kind: str, body: dict[str, Any] | Model) -> Event:
-        """Write the next event, only if nobody else did.
-
-        Decisions (`approved`, `rejected`) that others appended meanwhile are taken over and the write is tried again;
-        a `claimed` of another owner raises Fenced.
-        """
-        raise NotImplementedError
+        with self._lock:
+            if not self._loaded:
+                return self.events
+            return tuple(event for event, _ in self._chain.read_newer())
 
     def last(self, kind: str) -> Event | None:
         """The newest event of a kind."""
-        raise NotImplementedError
+        return next((event for event in reversed(self.events) if event.kind == kind), None)
+
+    def story(self, now: datetime | None = None) -> Story:
+        """What happened so far, in words, with the one command to type next."""
+        return fold(self.events, now or self._now(), release=self.release)
+
+    def append(self, kind: str, body: dict[str, Any] | Model | None = None) -> Event:
+        """Write the next event, only if nobody else did; returns when the store has acknowledged it.
+
+        Decisions and notes that others appended meanwhile are taken over and the write is tried again.
+
+        Raises:
+            Fenced: another process claimed the release, or works on it.
+        """
+        with self._lock:
+            self._load()
+            self._refuse_if_fenced(kind)
+            plain = _plain(body)
+            if kind == "opened":  # so that no record can pass for another release's
+                plain = {"release": self.release, "target": self.target, **plain}
+            return self._write(kind, plain, lambda newer: self._yield_to(kind, newer))
+
+    def decide(self, kind: str, body: dict[str, Any] | Model) -> Event:
+        """Write a decision on the digest that `body` names; the first one counts, whichever door it came through.
+
+        Raises:
+            AlreadyDecided: somebody decided before; names who, when and through which door.
+            ConfigurationError: the release is closed.
+        """
+        plain = _plain(body)
+        with self._lock:
+            self.refresh()
+            self._refuse_if_decided(plain)
+            return self._write(kind, plain, lambda _newer: self._refuse_if_decided(plain))
+
+    def decision(self, digest: str) -> Event | None:
+        """The decision on a digest since the approval was last asked for, None while there is none."""
+        asked = self.last("asked")
+        since = asked.number if asked else 0
+        found = (
+            e
+            for e in self.events
+            if e.number > since and e.kind in DECISIONS and e.body.get("digest", digest) == digest
+        )
+        return next(found, None)
+
+    def _load(self) -> None:
+        if not self._loaded:
+            self._chain.load()
+            self._loaded = True
+
+    def _write(self, kind: str, body: dict[str, Any], lost: Callable[[list[Event]], None]) -> Event:
+        at = self._now().astimezone(UTC).isoformat(timespec="milliseconds")
+        patience = self._patience if self._chain.events else 0.0
+        while True:
+            event = self._chain.link(kind, at=at, by=self.owner, body=body)
+            newer = self._chain.write(event, patience_seconds=patience)
+            if not newer:
+                return event
+            lost([one for one, _ in newer])
+
+    def _refuse_if_fenced(self, kind: str) -> None:
+        claim = self.last("claimed")
+        if claim and claim.by != self.owner and kind not in (*FREE, "claimed"):
+            raise self._fenced(claim)
+
+    def _yield_to(self, kind: str, newer: list[Event]) -> None:
+        if kind in FREE:
+            return
+        for event in newer:
+            if event.kind not in FREE and event.by != self.owner:
+                raise self._fenced(event)
+
+    def _fenced(self, event: Event) -> Fenced:
+        deed = "took over" if event.kind == "claimed" else f"wrote {event.kind!r} to"
+        return Fenced(
+            f"{event.by} {deed} release {self.release} at {event.at}, so this process stopped",
+            hint=f"`gate status` shows how it goes on; if that process is gone, `gate resume {self.release}`",
+            release=self.release,
+            by=event.by,
+            at=event.at,
+        )
+
+    def _refuse_if_decided(self, body: dict[str, Any]) -> None:
+        closed = self.last("closed")
+        if closed:
+            raise ConfigurationError(
+                f"release {self.release} is closed: {closed.body.get('sentence', 'no decision counts any more')}"
+            )
+        first = self.decision(str(body.get("digest", "")))
+        if first:
+            who, door = first.body.get("who") or first.by, first.body.get("door")
+            through = f" through {door}" if door else ""
+            raise AlreadyDecided(
+                f"release {self.release} was already {first.kind} by {who}{through} at {first.at}",
+                hint="the first decision counts; `gate status` shows what comes of it",
+                kind=first.kind,
+                who=who,
+                at=first.at,
+                door=door or "",
+            )
+
+
+def new_owner() -> str:
+    """A token for this process that no other one has: host, process id, 6 random hexadecimal digits."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def release_ids(store: ObjectStore, target: str) -> tuple[str, ...]:
+    """Every release of a target, oldest first."""
+    return tuple(store.folders(f"{target}/releases/"))
+
+
+def _plain(body: dict[str, Any] | Model | None) -> dict[str, Any]:
+    # As it will be read again: lists for tuples, and no half of a surrogate pair, which no JSON file can hold.
+    value = body.model_dump(mode="json") if isinstance(body, Model) else to_jsonable_python(body or {})
+    plain: dict[str, Any] = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return plain
+
+
+def _unknown(known: tuple[str, ...], target: str, release: str) -> ConfigurationError:
+    near = difflib.get_close_matches(release, known, n=3, cutoff=0.4) or known[-3:][::-1]
+    hint = (
+        f"the nearest are {', '.join(near)}; `gate status` lists them"
+        if near
+        else f"target {target} has no release yet"
+    )
+    return ConfigurationError(f"no release {release} of target {target}", hint=hint, release=release, target=target)

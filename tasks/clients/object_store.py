@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from tasks.gate.errors import GateError
+from tasks.gate.errors import ConfigurationError, GateError
+
+MAX_PARTS = 9_000  # S3 takes 10,000; the rest is room for a dump that grew since it was measured
 
 
 class StoredEntry(NamedTuple):
@@ -19,6 +21,30 @@ class AlreadyThere(GateError):
 
 class NotThere(GateError):
     """No object has this key."""
+
+
+class Unreachable(ConfigurationError):
+    """The store does not answer, or answers that it cannot now; trying again later may help."""
+
+
+def fitting_part_bytes(expected: int, smallest: int = 8 << 20) -> int:
+    """The part size with which an object of `expected` bytes needs no more parts than S3 allows, in whole MiB.
+
+    Uploads of unknown length work too: their parts grow as they go, but some stores want parts of one size.
+    """
+    return max(smallest, -(-expected // (MAX_PARTS << 20)) << 20)
+
+
+def checked_key(key: str, reserved: str = "") -> str:
+    """A key that means the same object on every store: relative, without empty parts, `.` or `..`.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    parts = key.split("/")
+    if "\0" in key or any(part in ("", ".", "..") for part in parts) or (reserved and parts[0] == reserved):
+        raise ConfigurationError(f"{key!r} is not a name that the object store can hold", key=key)
+    return key
 
 
 class ObjectStore(Protocol):
@@ -63,7 +89,8 @@ class ObjectStore(Protocol):
     def upload(self, key: str, chunks: Iterable[bytes], part_bytes: int = 8 << 20) -> int:
         """Write a large object from a stream, only if absent; it exists completely or not at all.
 
-        When `chunks` raises, the upload is aborted and nothing is left, and the error goes on. Returns the bytes written.
+        When `chunks` raises, the upload is aborted and nothing is left, and the error goes on. Returns the bytes
+        written.
 
         Raises:
             AlreadyThere: somebody wrote the key first.
