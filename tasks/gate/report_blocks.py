@@ -68,6 +68,8 @@ class Fold:
 
     summary: str
     block: Code | Lines
+    open: bool = False  # shown unfolded where folding is possible
+    detail: bool = False  # left to the page and to Markdown; a terminal does not show it
 
 
 Block = Table | Pairs | Lines | Code | Fold

@@ -111,7 +111,7 @@ def _block(block: Block) -> Iterator[str]:
     elif isinstance(block, Code):
         yield from _code(block)
     elif isinstance(block, Fold):
-        yield f"<details><summary>{_text(block.summary)}</summary>"
+        yield f"<details{' open' if block.open else ''}><summary>{_text(block.summary)}</summary>"
         yield from _lines(block.block) if isinstance(block.block, Lines) else _code(block.block)
         yield "</details>"
 

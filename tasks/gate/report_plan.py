@@ -52,7 +52,7 @@ def _plan_blocks(plan: Plan) -> list[Block]:
     blocks.append(_migrations(plan))
     blocks += [_sql(migration) for migration in plan.pending]
     blocks += [
-        Fold(f"Rollback SQL of {r.tag}: {r.file}", Code(r.text, "sql", title=f"sha256 {r.sha256}"))
+        Fold(f"Rollback SQL of {r.tag}: {r.file}", Code(r.text, "sql", title=f"sha256 {r.sha256}"), detail=True)
         for r in plan.rollbacks
     ]
     blocks.append(
@@ -137,4 +137,5 @@ def _evidence(finding: Finding) -> Fold:
     block: Code | Lines = (
         Code("\n".join(finding.evidence), "diff") if looks_like_a_diff else Lines(finding.evidence, noun="line")
     )
-    return Fold(f"Evidence of {finding.title} ({lines}{took})", block)
+    loud = finding.verdict in (Verdict.FAIL, Verdict.WARN, Verdict.WAIVED)
+    return Fold(f"Evidence of {finding.title} ({lines}{took})", block, open=loud, detail=not loud)

@@ -2,44 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from tasks.gate.applied import Applied, Verified
 from tasks.gate.approval import Decision
+from tasks.gate.chain import Event
 from tasks.gate.evidence import Finding, Waiver
 from tasks.gate.identity import Identity
 from tasks.gate.manifest import Proof
 from tasks.gate.model import Model
 from tasks.gate.plan import Plan
+from tasks.gate.recovery import Recovery
 from tasks.gate.rehearsal import Rehearsal
 
 M = TypeVar("M", bound=Model)
 Body = Mapping[str, Any]
-
-
-class EventLike(Protocol):
-    """What the report needs of an event of the record."""
-
-    @property
-    def number(self) -> int:
-        """From 1."""
-
-    @property
-    def kind(self) -> str:
-        """The event's word."""
-
-    @property
-    def at(self) -> str:
-        """UTC, ISO 8601."""
-
-    @property
-    def by(self) -> str:
-        """Who wrote it."""
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """What happened."""
 
 
 @dataclass
@@ -48,10 +27,10 @@ class Reading:
 
     release: str
     target: str
-    events: tuple[EventLike, ...]
+    events: tuple[Event, ...]
     unread: list[str] = field(default_factory=list)  # events that another version wrote and this one cannot read
 
-    def last(self, *kinds: str) -> EventLike | None:
+    def last(self, *kinds: str) -> Event | None:
         """The newest event of any of these kinds."""
         return next((event for event in reversed(self.events) if event.kind in kinds), None)
 
@@ -101,6 +80,21 @@ class Reading:
         return self._model(Rehearsal, self.body("rehearsed"), "rehearsed")
 
     @property
+    def applied(self) -> Applied | None:
+        """What the apply came to."""
+        return self._model(Applied, self.body("applied"), "applied")
+
+    @property
+    def verified(self) -> Verified | None:
+        """What was looked at after it."""
+        return self._model(Verified, self.body("verified"), "verified")
+
+    @property
+    def recovery(self) -> Recovery | None:
+        """How production was brought back."""
+        return self._model(Recovery, self.body("recovered"), "recovered")
+
+    @property
     def decision(self) -> Decision | None:
         """The first decision on the newest request: the one that counts."""
         digest = self.body("asked").get("digest")
@@ -125,6 +119,6 @@ class Reading:
         return tuple(model for body in bodies if (model := self._model(kind, body, event)) is not None)
 
 
-def reading(release: str, target: str, events: Sequence[EventLike]) -> Reading:
+def reading(release: str, target: str, events: Sequence[Event]) -> Reading:
     """The events of a release, ready to be asked."""
     return Reading(release, target, tuple(events))

@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 
 from tasks.gate import wording
-from tasks.gate.rehearsal import Rehearsal, RehearsedStatement, RollbackRehearsal, RowChanges
+from tasks.gate.rehearsal import Rehearsal, RehearsedStatement, RollbackRehearsal
 from tasks.gate.report_blocks import Block, Cell, Code, Fold, Lines, Section, Table, Tone, pairs
 
 SQL_SHOWN = 90  # characters of a statement in the table; the whole one folds below it
-ANY_WAIT = ("AccessExclusiveLock",)  # even a plain SELECT waits for it
-WRITERS_WAIT = ("ExclusiveLock", "ShareRowExclusiveLock", "ShareLock")  # reading goes on, writing waits
-WHO_WAITS = {**dict.fromkeys(ANY_WAIT, "readers and writers"), **dict.fromkeys(WRITERS_WAIT, "writers")}
 
 
 def rehearsal_section(rehearsal: Rehearsal, applied: Mapping[tuple[str, int], float] | None = None) -> Section:
@@ -25,7 +22,8 @@ def rehearsal_section(rehearsal: Rehearsal, applied: Mapping[tuple[str, int], fl
     if rehearsal.surprises:
         lines = tuple(f"changed, though no statement names it: {s}" for s in rehearsal.surprises)
         blocks.append(Lines(lines, noun="surprise", tone=Tone.WARN))
-    blocks += [_locks(rehearsal), *_whole_statements(rehearsal)]
+    locks = _locks(rehearsal)
+    blocks += [*([locks] if locks.rows else []), *_whole_statements(rehearsal)]
     tone = Tone.WARN if rehearsal.losses or rehearsal.surprises else Tone.GOOD
     return Section("rehearsal", "Rehearsal", rehearsal_sentence(rehearsal), tone, tuple(blocks))
 
@@ -34,79 +32,60 @@ def rehearsal_sentence(rehearsal: Rehearsal) -> str:
     """The rehearsal in one sentence."""
     wal = sum(statement.wal_bytes for statement in rehearsal.statements)
     return (
-        f"{wording.count(len(rehearsal.statements), 'statement')} ran on the restored copy in "
-        f"{wording.duration(rehearsal.seconds)}, wrote {wording.size(wal)} of WAL, and {_worst_lock(rehearsal)}."
+        f"{wording.count(len(_spoken(rehearsal)), 'statement')} ran on the restored copy in "
+        f"{wording.duration(rehearsal.seconds)} and wrote {wording.size(wal)} of WAL; the plan "
+        f"{worst_lock_sentence(rehearsal)}."
     )
 
 
-def _worst_lock(rehearsal: Rehearsal) -> str:
-    locks = [lock for statement in rehearsal.statements for lock in statement.locks]
-    for modes, who in ((ANY_WAIT, "readers and writers"), (WRITERS_WAIT, "writers")):
-        held: dict[str, float] = {}
-        for lock in locks:
-            if lock.mode in modes:
-                held[lock.relation] = max(held.get(lock.relation, 0.0), lock.held_seconds)
-        if held:
-            longest = wording.duration(max(held.values()))
-            return f"kept {who} of {wording.listing(sorted(held), limit=3)} waiting for at most {longest}"
-    return "kept nobody waiting"
+def _spoken(rehearsal: Rehearsal) -> list[RehearsedStatement]:
+    return [statement for statement in rehearsal.statements if statement.sql.strip()]
 
 
 def _statements(rehearsal: Rehearsal, applied: Mapping[tuple[str, int], float]) -> Table:
-    head = ["Statement", "Rehearsed", "In production", "Rows", "Rewrites", "WAL", "Size"]
-    rows = [_statement(statement, applied) for statement in rehearsal.statements]
+    heads = ["Statement", "Rehearsed", "In production", "Rows", "Rewrites", "WAL", "Size"]
+    rows = [_statement(statement, applied) for statement in _spoken(rehearsal)]
     right = {1, 2, 5, 6}
     if not applied:
-        head.remove("In production")
+        heads.remove("In production")
         rows = [(row[0], row[1], *row[3:]) for row in rows]
         right = {1, 4, 5}
-    return Table(tuple(head), tuple(rows), noun="statement", right=frozenset(right))
+    return Table(tuple(heads), tuple(rows), noun="statement", right=frozenset(right))
 
 
 def _statement(statement: RehearsedStatement, applied: Mapping[tuple[str, int], float]) -> tuple[Cell, ...]:
     production = applied.get((statement.tag, statement.index))
     rewrites = (*statement.rewrites, *(f"index {name} built" for name in statement.index_builds))
     return (
-        Cell(wording.cut(" ".join(statement.sql.split()), SQL_SHOWN), code=True),
+        Cell(head(statement.sql, SQL_SHOWN), code=True),
         Cell(wording.duration(statement.seconds)),
         Cell("" if production is None else wording.duration(production)),
-        Cell(wording.listing([rows_changed(rows) for rows in statement.rows], limit=3) if statement.rows else ""),
+        Cell(wording.listing([row_words(rows) for rows in statement.rows], limit=3) if statement.rows else ""),
         Cell(wording.listing(rewrites, limit=3) if rewrites else ""),
         Cell(wording.size(statement.wal_bytes)),
         Cell(wording.signed_size(statement.size_delta)),
     )
 
 
-def rows_changed(rows: RowChanges) -> str:
-    """One table's changes in words: `orders: 120,000 updated`."""
-    words = [
-        f"{wording.number(value)} {word}"
-        for value, word in ((rows.inserted, "inserted"), (rows.updated, "updated"), (rows.deleted, "deleted"))
-        if value
-    ]
-    if rows.truncated:
-        words.append("truncated")
-    return f"{rows.table}: {', '.join(words) or 'nothing'}"
-
-
 def _locks(rehearsal: Rehearsal) -> Table:
     rows = tuple(
         (
             Cell(lock.relation, code=True),
-            Cell(lock.mode.removesuffix("Lock")),
-            Cell(WHO_WAITS.get(lock.mode, "nobody who reads or writes rows")),
+            Cell(spelled(lock.mode)),
+            Cell(WAITING.get(lock.mode, "others wait")),
             Cell(wording.duration(lock.held_seconds)),
             Cell(f"{statement.tag}, statement {statement.index + 1}"),
         )
         for statement in rehearsal.statements
         for lock in statement.locks
+        if lock.mode not in HARMLESS
     )
-    return Table(("Relation", "Lock", "Who waits", "Held for", "Taken by"), rows, noun="lock", right=frozenset({3}))
+    return Table(("Relation", "Lock", "Meanwhile", "Held for", "Taken by"), rows, noun="lock", right=frozenset({3}))
 
 
 def _whole_statements(rehearsal: Rehearsal) -> list[Block]:
-    long = [s for s in rehearsal.statements if len(" ".join(s.sql.split())) > SQL_SHOWN]
-    return [Fold(f"{s.tag}, statement {s.index + 1} in full", Code(s.sql, "sql")) for s in long]
+    long = [s for s in _spoken(rehearsal) if len(" ".join(s.sql.split())) > SQL_SHOWN]
+    return [Fold(f"{s.tag}, statement {s.index + 1} in full", Code(s.sql, "sql"), detail=True) for s in long]
 
 
 def rollback_section(rollback: RollbackRehearsal) -> Section:

@@ -1,10 +1,15 @@
 """Sections as plain terminal lines: columns aligned, nothing wider than the screen, nothing cut without a word."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tasks.gate import wording
+from tasks.gate.evidence import Finding
+from tasks.gate.plan import Plan
+from tasks.gate.rehearsal import Rehearsal
 from tasks.gate.report_blocks import MARKS, Block, Cell, Code, Fold, Lines, Page, Pairs, Section, Step, Table, Tone
+from tasks.gate.report_plan import checks_section, plan_section
+from tasks.gate.report_rehearsal import rehearsal_section, rollback_section
 
 WIDTH = 110
 ROWS = 20
@@ -39,6 +44,22 @@ def section_text(section: Section, *, width: int = WIDTH, rows: int = ROWS) -> t
     return tuple(line.rstrip() for line in lines)
 
 
+def plan_lines(plan: Plan, *, width: int = WIDTH) -> tuple[str, ...]:
+    """The plan for a terminal."""
+    return section_text(plan_section(plan), width=width)
+
+
+def checks_lines(findings: Sequence[Finding], *, width: int = WIDTH) -> tuple[str, ...]:
+    """The checks table for a terminal; the evidence of what did not pass below it."""
+    return section_text(checks_section(findings), width=width)
+
+
+def rehearsal_lines(rehearsal: Rehearsal, *, width: int = WIDTH) -> tuple[str, ...]:
+    """The rehearsal and the way back for a terminal."""
+    sections = (rehearsal_section(rehearsal), rollback_section(rehearsal.rollback))
+    return tuple(line for section in sections for line in (*section_text(section, width=width), ""))[:-1]
+
+
 def steps_text(steps: tuple[Step, ...], *, width: int = WIDTH) -> tuple[str, ...]:
     """The checklist: mark, title, duration, sentence."""
     titles = max((seen(step.title) for step in steps), default=0)
@@ -60,7 +81,7 @@ def _block(block: Block, width: int, rows: int) -> Iterator[str]:
         yield from _lines(block, width, rows)
     elif isinstance(block, Code):
         yield from _code(block, CODE_LINES)
-    elif isinstance(block, Fold):
+    elif isinstance(block, Fold) and not block.detail:
         yield INDENT + clean(block.summary) + ":"
         yield from (
             _lines(block.block, width, rows) if isinstance(block.block, Lines) else _code(block.block, CODE_LINES)
