@@ -11,7 +11,7 @@ from pathlib import Path
 from tasks.clients.child import plain_environment, run
 from tasks.gate.errors import ConfigurationError, Refused
 
-CLIENT_NAMES = ("pg_dump", "pg_restore", "psql", "pg_dumpall")
+CLIENT_NAMES = ("pg_dump", "pg_restore")
 SERVER_NAMES = ("initdb", "postgres")
 VERSION = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?")
 PROBE_S = 20.0  # a program that does not say its version in this time is not used, in seconds
@@ -124,11 +124,16 @@ def _configured(folder: Path) -> Programs:
     return found
 
 
-@functools.cache
 def _inspect(folder: Path) -> Programs | None:
-    """What a folder offers; None when pg_dump or pg_restore is missing or does not run. Cached: versions stay."""
-    if not all(_is_program(folder / name) for name in CLIENT_NAMES[:2]):
+    """What a folder offers; None when pg_dump or pg_restore is missing or does not run."""
+    if not all(_is_program(folder / name) for name in CLIENT_NAMES):
         return None
+    # A long-lived worker sees a package upgrade: what is known of a folder holds while its programs are the same file.
+    return _asked(folder, tuple((folder / name).stat().st_mtime_ns for name in CLIENT_NAMES))
+
+
+@functools.cache
+def _asked(folder: Path, _written: tuple[int, ...]) -> Programs | None:
     version = _version(folder / "pg_dump")
     if version is None or _version(folder / "pg_restore") != version:
         return None
@@ -191,7 +196,10 @@ def _listing(candidates: tuple[Programs, ...]) -> str:
 
 def _missing_client(major: int, candidates: tuple[Programs, ...], configured: Path | None) -> Refused:
     newest = max((p.major for p in candidates), default=0)
-    if newest and newest < major:
+    oldest = min((p.major for p in candidates), default=0)
+    if oldest < major <= newest:
+        sentence = f"no pg_dump that fits a server of version {major} is installed"
+    elif newest and newest < major:
         sentence = f"the client is older than the server: pg_dump {newest} cannot dump a server of version {major}"
     elif newest:
         sentence = (
