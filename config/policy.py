@@ -64,7 +64,7 @@ class Approval(Section):
     )
     prefect_ui: bool | None = Field(
         None,
-        description="May a form in the Prefect UI decide, where the name is only typed; yes while no approvers are named.",
+        description="May a form in the Prefect UI decide; its name is only typed. Yes while no approvers are named.",
     )
 
 

@@ -18,11 +18,20 @@ log = logging.getLogger("gate")
 class Shown(Protocol):
     """Something that tells a person how far a release is."""
 
-    def start(self, step: str) -> None: ...
-    def done(self, sentence: str, *, mark: str = "✓") -> None: ...
-    def say(self, sentence: str) -> None: ...
-    def plain(self, sentence: str) -> None: ...
-    def progress(self, figure: str) -> None: ...
+    def start(self, step: str) -> None:
+        """A step begins."""
+
+    def done(self, sentence: str, *, mark: str = "✓") -> None:
+        """The step that began last ended."""
+
+    def say(self, sentence: str) -> None:
+        """A line below the step."""
+
+    def plain(self, sentence: str) -> None:
+        """A line as it is."""
+
+    def progress(self, figure: str) -> None:
+        """A figure that replaces the last one."""
 
 
 class Checklist:

@@ -52,7 +52,7 @@ def recover(take_up: str) -> State[Any]:
 
 
 def run_here(shown: Shown, wish: Wish) -> Outcome:
-    """Run a release in this process as a flow run that the Prefect UI shows; the outcome is the record's, not Prefect's."""
+    """Run a release in this process as a flow run; the outcome is the record's, not Prefect's."""
     ended: list[Outcome] = []
 
     @flow(name="release", flow_run_name="release-from-the-command-line", persist_result=False, retries=0)
@@ -87,7 +87,7 @@ def _outcome(shown: Shown, **wanted: Any) -> Outcome:
 
 
 def _same_run(wish: Wish) -> Wish:
-    """A suspended run starts again from the top: it takes up the release that it opened itself, unless that has ended."""
+    """A run that was suspended starts again from the top: it takes up the release that it opened."""
     from flows import prefect_view
     from flows.carry import release_of_run
 

@@ -1,4 +1,4 @@
-"""Waiting inside Prefect: the run is suspended and costs no process; what its form says is a hint, the record decides."""
+"""Waiting inside Prefect: the run is suspended, costs no process, and its form is a hint: the record decides."""
 
 from typing import Literal
 

@@ -76,29 +76,6 @@ class Workshop:
         self._closing.close()
 
 
-def production_url(self) -> SecretStr:
-        """Production's address."""
-        return production_url(self.settings)
-
-    @cached_property
-    def programs(self) -> Programs:
-        """Client programs that fit production's major version."""
-        return programs.find(self.identity.major, self.settings.pg_bin, server=False)
-
-    @cached_property
-    def scratch(self) -> ScratchServer:
-        """The scratch server, started at first use, gone at the end."""
-        configured = self.settings.scratch_url
-        server = None if configured else programs.find(self.identity.major, self.settings.pg_bin, server=True)
-        return self.closing.enter_context(
-            scratch_server(server or self.programs, configured=configured, never=self.identity)
-        )
-
-    def close(self) -> None:
-        """Stop what was started."""
-        self.closing.close()
-
-
 def production_url(settings: Settings) -> SecretStr:
     """Production's address.
 

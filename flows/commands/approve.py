@@ -17,5 +17,5 @@ def command(*, release_id: str, comment: str, as_json: bool) -> int:
     if as_json:
         print_json({"id": release_id, **decision.model_dump(mode="json"), "woken": woken})
     else:
-        show(release_id, decision, woken)
+        show(release_id, decision, woken=woken)
     return 0

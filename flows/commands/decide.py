@@ -51,7 +51,7 @@ def decide(
     return decision, wake(event.body.get("prefect", {}) if event else {}, decision)
 
 
-def show(release_id: str, decision: Decision, woken: bool | None) -> None:
+def show(release_id: str, decision: Decision, *, woken: bool | None) -> None:
     """Say what was recorded, and what happens next."""
     word = "approved" if decision.approved else "rejected"
     click.echo(f"{word} {release_id} as {decision.who}, for plan {decision.digest[:12]}")

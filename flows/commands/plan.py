@@ -16,8 +16,9 @@ APPLIED_SHOWN = 3
 @as_json
 def command(*, sql: bool, as_json: bool) -> int:
     """Show what would run, in which order, statement by statement, with hazards and rollback coverage."""
-    from tasks.clients import postgres
     from tasks.make_plan import make_plan
+
+    from tasks.clients import postgres
     from tasks.workshop import production_url, tool_versions
 
     settings, policy = settings_and_policy()
@@ -60,7 +61,7 @@ def document(plan: Plan) -> dict[str, Any]:
 def _show(plan: Plan, *, whole: bool) -> None:
     identity = plan.identity
     click.echo(
-        f"{plan.target}: {identity.database} (PostgreSQL {identity.server_version}, cluster {identity.system_identifier})"
+        f"{plan.target}: {identity.database}, PostgreSQL {identity.server_version}, cluster {identity.system_identifier}"
     )
     applied = [m for m in plan.migrations if m.state is State.APPLIED]
     click.echo(f"{len(applied)} applied, {len(plan.pending)} pending")

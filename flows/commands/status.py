@@ -47,8 +47,9 @@ def command(*, limit: int, as_json: bool) -> int:
 
 
 def _plan(settings: Any, policy: Any) -> Any:
-    from tasks.clients import postgres
     from tasks.make_plan import make_plan
+
+    from tasks.clients import postgres
     from tasks.workshop import production_url
 
     with postgres.connect(production_url(settings), purpose="status", read_only=True) as connection:

@@ -96,16 +96,15 @@ def evidence_sentences(
     plan: Plan, findings: tuple[Finding, ...], manifest: Manifest, proof: Proof, rehearsal: Rehearsal
 ) -> list[str]:
     """What the approver reads: what, where, how long it holds which locks, what is lost, what the way back costs."""
+    tags = ", ".join(m.tag for m in plan.pending)
     lines = [
-        f"{len(plan.pending)} migrations to {plan.identity.database} (target {plan.target}, "
-        f"PostgreSQL {plan.identity.server_version}): {', '.join(m.tag for m in plan.pending)}",
+        f"{len(plan.pending)} migrations to {plan.identity.database} (target {plan.target}): {tags}",
         f"rehearsed in {rehearsal.seconds:.2f} s on the restored copy; {worst_lock_sentence(rehearsal)}",
         *(f"hazard: {h}" for h in plan.hazards),
         *(f"loses: {loss}" for loss in rehearsal.losses),
         *(f"changes without being named: {s}" for s in rehearsal.surprises),
         f"way back: {rehearsal.rollback.sentence}" if rehearsal.rollback.sentence else "way back: restore",
-        f"backup {manifest.id} proved; a restore took {proof.restore_seconds:.1f} s today, "
-        "and would lose what is written after it",
+        f"{manifest.id} is proved: restored in {proof.restore_seconds:.1f} s; what is written after it would be lost",
     ]
     for finding in findings:
         if finding.verdict is Verdict.WAIVED and finding.waiver is not None:

@@ -57,7 +57,7 @@ def open_new(
     """
     if not proves_conditional_writes(store, f"{settings.target}/"):
         raise Refused(
-            f"the store {store.describe()} overwrites objects that must be created only once (If-None-Match is ignored)",
+            f"the store {store.describe()} overwrites what must be created only once: it ignores If-None-Match",
             hint="use a store that honours conditional writes; nothing was changed",
         )
     release_id = new_id(settings.target, now)

@@ -1,6 +1,5 @@
 """A project on real servers for every acceptance test."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,9 @@ from tests.acceptance.project import Project
 
 
 @pytest.fixture
-def project(tmp_path: Path, production: SecretStr, staging: SecretStr, scratch_programs: Programs) -> Iterator[Project]:
+def project(tmp_path: Path, production: SecretStr, staging: SecretStr, scratch_programs: Programs) -> Project:
     """Production and staging are empty; the store is a directory."""
-    yield Project(
+    return Project(
         home=tmp_path,
         production=production,
         staging=staging,

@@ -23,7 +23,7 @@ FIRST_STAMP = 1_750_000_000_000
 
 INIT = (
     "CREATE TABLE customers (id serial PRIMARY KEY, name text NOT NULL);",
-    "CREATE TABLE orders (id serial PRIMARY KEY, customer_id integer NOT NULL REFERENCES customers, total integer NOT NULL);",
+    "CREATE TABLE orders (id serial PRIMARY KEY, customer_id integer REFERENCES customers, total integer NOT NULL);",
 )
 ADD_NOTE = ("ALTER TABLE orders ADD COLUMN note text;", "UPDATE orders SET note = 'seen' WHERE id % 10 = 0;")
 DROP_NOTE = "ALTER TABLE orders DROP COLUMN note;\n"
@@ -171,7 +171,7 @@ class Project:
         """The columns of a production table."""
         rows = self.sql(
             self.production,
-            f"select column_name from information_schema.columns where table_name = '{table}' order by ordinal_position",
+            f"select attname from pg_attribute where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped",
         )
         return [row[0] for row in rows]
 

@@ -18,7 +18,9 @@ def asked(digest: str = DIGEST, hours: float = 4.0) -> Request:
 
 
 def said(*, approved: bool = True, digest: str = DIGEST, who: str = "bob", minutes: float = 1) -> Decision:
-    return Decision(approved=approved, digest=digest, who=who, door="command-line", at=NOON + timedelta(minutes=minutes))
+    return Decision(
+        approved=approved, digest=digest, who=who, door="command-line", at=NOON + timedelta(minutes=minutes)
+    )
 
 
 def test_an_approval_of_exactly_this_digest_in_time_approves():

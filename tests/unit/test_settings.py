@@ -90,13 +90,13 @@ def test_what_cannot_be_used_is_named_in_one_sentence(environment: dict[str, str
 
 def test_a_file_that_is_not_toml_says_where():
     Path("gate.toml").write_text("[apply\n")
-    with pytest.raises(SettingsError, match="gate.toml is not valid TOML: .*line 1"):
+    with pytest.raises(SettingsError, match=r"gate\.toml is not valid TOML: .*line 1"):
         load({})
 
 
 def test_a_value_of_the_wrong_kind_names_its_key():
     Path("gate.toml").write_text("[apply]\nattempts = 0\n")
-    with pytest.raises(SettingsError, match="apply.attempts in gate.toml cannot be used"):
+    with pytest.raises(SettingsError, match=r"apply\.attempts in gate\.toml cannot be used"):
         load({})
 
 
