@@ -7,7 +7,7 @@ import click
 from config.policy import Policy
 from config.settings import Settings
 from flows.wake import wake
-from tasks.gate.approval import Decision, Standing, judge
+from tasks.gate.approval import Decision, Standing, judge, objection
 from tasks.gate.errors import Refused
 from tasks.record import Record
 from tasks.steps import ask
@@ -39,7 +39,7 @@ def decide(
     decision = Decision(
         approved=approved, digest=asked.digest, who=operator(), door="command-line", comment=comment, at=now
     )
-    against = ask.objection(
+    against = objection(
         decision.who,
         decision.door,
         approved=approved,

@@ -61,7 +61,7 @@ def document(plan: Plan) -> dict[str, Any]:
 def _show(plan: Plan, *, whole: bool) -> None:
     identity = plan.identity
     click.echo(
-        f"{plan.target}: {identity.database}, PostgreSQL {identity.server_version}, cluster {identity.system_identifier}"
+        f"{plan.target}: {identity.database}, PostgreSQL {identity.server_version}, system {identity.system_identifier}"
     )
     applied = [m for m in plan.migrations if m.state is State.APPLIED]
     click.echo(f"{len(applied)} applied, {len(plan.pending)} pending")

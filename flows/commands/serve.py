@@ -24,13 +24,19 @@ def command() -> int:
     prepare(api)
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
     from prefect import serve
-    from prefect.deployments.runner import EntrypointType
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.types.entrypoint import EntrypointType
 
     from flows.deployments import recover, release
 
     click.echo(f"serving release/{settings.target} and recover/{settings.target} from {Path.cwd().name}; Ctrl-C stops")
-    serve(
-        release.to_deployment(settings.target, entrypoint_type=EntrypointType.MODULE_PATH, tags=["gate"]),
-        recover.to_deployment(settings.target, entrypoint_type=EntrypointType.MODULE_PATH, tags=["gate"]),
-    )
+    offered = [
+        made
+        for door in (release, recover)
+        if isinstance(
+            made := door.to_deployment(settings.target, entrypoint_type=EntrypointType.MODULE_PATH, tags=["gate"]),
+            RunnerDeployment,
+        )
+    ]
+    serve(*offered)
     return 0

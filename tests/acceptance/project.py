@@ -171,7 +171,7 @@ class Project:
         """The columns of a production table."""
         rows = self.sql(
             self.production,
-            f"select attname from pg_attribute where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped",
+            f"select attname from pg_attribute where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped order by attnum",
         )
         return [row[0] for row in rows]
 
