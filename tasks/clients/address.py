@@ -1,6 +1,6 @@
 """Where a PostgreSQL database is: reads a URL once, says it without secrets, and points it at another database."""
 
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -28,12 +28,15 @@ def parameters(url: SecretStr | str) -> dict[str, str]:
     if scheme not in SCHEMES:
         found = f"one that starts with {scheme}://" if scheme.isalnum() and scheme else "something else"
         raise ConfigurationError(f"expected a postgresql:// URL, found {found}", hint=f"write it as {FORM}")
+    odd = _what_is_odd(text)
     try:
         found_parameters = {k: str(v) for k, v in conninfo_to_dict(text).items() if v is not None}
     except ProgrammingError:
         # libpq quotes the whole URL, password included, in some of its complaints: none of them may go on.
+        found_parameters, odd = {}, odd or "an option after ? is not one that PostgreSQL knows, or has no value"
+    if odd or not all(port.isdigit() for port in found_parameters.get("port", "").split(",") if port):
         raise ConfigurationError(
-            "the database URL is malformed: " + _what_is_odd(text),
+            f"the database URL is malformed: {odd or 'its port is not a number'}",
             hint=f"write it as {FORM}; percent-encode @ : / ? # and spaces in the user and the password",
         ) from None
     if "service" in found_parameters:
@@ -103,17 +106,16 @@ def make_url(found: dict[str, str]) -> SecretStr:
 
 
 def _what_is_odd(text: str) -> str:
-    """Which part of the URL libpq could not read, without quoting any of it."""
-    try:
-        split = urlsplit(text)
-        _ = split.port
-    except ValueError:
-        return "the host or the port cannot be read"
-    head = text.partition("://")[2]
+    """Which part of the URL cannot be meant, without quoting any of it.
+
+    A password with a bare @ or / is cut at that character by every parser, and its rest would be shown to the world as
+    the name of a host or a database.
+    """
+    head = text.partition("://")[2].partition("?")[0]
     if any(character.isspace() for character in text):
         return "it holds a space"
-    if head.partition("/")[0].count("@") > 1 or head.count("@") > 1:
+    if head.count("@") > 1:
         return "it holds more than one @"
-    if split.query:
-        return "an option after ? is not one that PostgreSQL knows, or has no value"
-    return "it cannot be read by PostgreSQL's own parser"
+    if "@" in head.partition("/")[2]:
+        return "it holds a / before the @"
+    return ""
