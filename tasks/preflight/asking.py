@@ -8,10 +8,12 @@ import psycopg
 from tasks.gate.errors import GateError
 from tasks.gate.evidence import Finding
 from tasks.gate.redaction import redacted
-from tasks.preflight.check import Answer, Check, Subject, failed
+from tasks.preflight.check import Answer, Check, Subject_contra, failed
 
 
-def ask_all(checks: Sequence[Check[Subject]], subject: Subject, secrets: frozenset[str]) -> Iterator[Finding]:
+def ask_all(
+    checks: Sequence[Check[Subject_contra]], subject: Subject_contra, secrets: frozenset[str]
+) -> Iterator[Finding]:
     """One finding a check, in their order, each as soon as it is known; no secret in any of them.
 
     Args:
@@ -33,7 +35,7 @@ def ask_all(checks: Sequence[Check[Subject]], subject: Subject, secrets: frozens
         )
 
 
-def _answer(check: Check[Subject], subject: Subject) -> Answer:
+def _answer(check: Check[Subject_contra], subject: Subject_contra) -> Answer:
     try:
         return check.ask(subject)
     except GateError as error:

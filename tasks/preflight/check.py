@@ -5,7 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from tasks.gate.evidence import Verdict
 
-Subject = TypeVar("Subject")
+Subject_contra = TypeVar("Subject_contra", contravariant=True)  # a check of surroundings also checks a question
 
 
 class Answer(NamedTuple):
@@ -17,7 +17,7 @@ class Answer(NamedTuple):
     hint: str = ""
 
 
-class Check(NamedTuple, Generic[Subject]):
+class Check(NamedTuple, Generic[Subject_contra]):
     """A question that is only asked: it never acts.
 
     `name` is stable, because `--waive` and gate.toml use it.
@@ -25,7 +25,7 @@ class Check(NamedTuple, Generic[Subject]):
 
     name: str
     title: str
-    ask: Callable[[Subject], Answer]
+    ask: Callable[[Subject_contra], Answer]
 
 
 def passed(sentence: str, evidence: Sequence[str] = ()) -> Answer:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -43,10 +44,10 @@ def command_checks(commands: Sequence[Command], taken: Sequence[str]) -> tuple[C
                 f"the command {command.name} in gate.toml has the name of {own}", hint="give it a name of its own"
             )
         names.append(command.name)
-    return tuple(Check(c.name, f"The team's own: {c.name}", lambda a, c=c: ask(a, c)) for c in commands)
+    return tuple(Check(c.name, f"The team's own: {c.name}", partial(ask, c)) for c in commands)
 
 
-def ask(around: Surroundings, command: Command) -> Answer:
+def ask(command: Command, around: Surroundings) -> Answer:
     """Run one command to its end, or to its time limit; exit code 0 passes, the end of its output is the evidence."""
     where = around.settings.policy_file.parent / command.where
     environment = {name: os.environ[name] for name in (*ALWAYS_SEEN, *command.environment) if name in os.environ}
