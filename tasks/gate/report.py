@@ -83,13 +83,18 @@ def _page(read: Reading, story: Story, manifest: Manifest | None, problems: Sequ
         title=f"Release {read.release}",
         outcome=words,
         tone=tone,
-        sentence=wording.sentence(read.text("closed", "sentence") or story.sentence),
+        sentence=wording.sentence(_unprefixed(read.text("closed", "sentence") or story.sentence, words)),
         next="" if read.has("closed") else story.next,
         top=_top(read),
         steps=steps(read),
         sections=tuple(_sections(read, manifest, problems)),
         footer=f"Read from the release record of {read.target} and nothing else. gate report {read.release}",
     )
+
+
+def _unprefixed(sentence: str, outcome: str) -> str:
+    """A sentence without the `failed: ` that the outcome beside it says already."""
+    return sentence.removeprefix("failed: ") if outcome.startswith(("failed", "not recovered")) else sentence
 
 
 def _top(read: Reading) -> Pairs:

@@ -11,6 +11,7 @@ from tasks.gate.report_blocks import Block, Cell, Lines, Pairs, Section, Table, 
 from tasks.gate.report_reading import Body, Reading
 
 RECOVERY = ("failed", "recovering", "restored_beside", "swapping", "swapped", "recovered", "not_recovered")
+SAID = 90  # characters of an event's sentence in the list of all events
 UNSAID = frozenset({"sentence", "prefect", "statements", "schema_text"})  # said elsewhere, or too long to say
 
 
@@ -91,7 +92,6 @@ def _applied(applied: Applied) -> Block:
         ("attempts", wording.number(applied.attempts)),
         ("transaction", Cell(applied.xid or "", code=True)),
         ("WAL position", Cell(applied.lsn or "", code=True)),
-        ("settled", applied.settled),
     )
 
 
@@ -119,6 +119,8 @@ def recovery_section(reading: Reading) -> Section | None:
 
 def _recovery_row(event: Event) -> tuple[Cell, ...]:
     said = event.body.get("sentence") or event.body.get("database") or event.body.get("rung") or ""
+    if event.kind in {"recovered", "not_recovered"}:
+        said = ""  # it is the sentence above the table
     return cells(wording.moment(event.at), event.kind.replace("_", " "), str(said))
 
 
@@ -200,8 +202,7 @@ def record_section(reading: Reading, problems: Sequence[str] | None) -> Section:
         problems: what is wrong with the chain in words; None when nobody looked.
     """
     rows = tuple(
-        cells(str(e.number), wording.moment(e.at), e.kind.replace("_", " "), str(e.body.get("sentence") or ""))
-        for e in reading.events
+        cells(str(e.number), wording.moment(e.at), e.kind.replace("_", " "), _one_line(e)) for e in reading.events
     )
     blocks: list[Block] = []
     if problems:
@@ -212,6 +213,10 @@ def record_section(reading: Reading, problems: Sequence[str] | None) -> Section:
     blocks.append(Table(("No.", "When", "Event", ""), rows, noun="event", right=frozenset({0})))
     tone = Tone.PLAIN if problems is None else Tone.BAD if problems else Tone.GOOD
     return Section("record", "The record", chain_sentence(reading, problems), tone, tuple(blocks))
+
+
+def _one_line(event: Event) -> str:
+    return wording.cut(" ".join(str(event.body.get("sentence") or "").split()), SAID)
 
 
 def chain_sentence(reading: Reading, problems: Sequence[str] | None) -> str:

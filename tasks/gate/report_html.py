@@ -12,6 +12,7 @@ ROWS = 1000
 CODE_LINES = 2000
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 WAIT_SHARE = 8.0  # percent of the bar for a time in which only a person was awaited, however long it was
+LONG = 44  # characters; a longer value gets a row of its own
 LEAST_SHARE = 0.6  # percent; shorter steps could not be seen
 
 
@@ -119,7 +120,8 @@ def _block(block: Block) -> Iterator[str]:
 def _pairs(block: Pairs) -> Iterator[str]:
     yield "<dl>"
     for name, cell in block.rows:
-        yield f"<div><dt>{_text(name)}</dt><dd>{_cell(cell)}</dd></div>"
+        kind = ' class="long"' if len(cell.text) > LONG else ""
+        yield f"<div{kind}><dt>{_text(name)}</dt><dd>{_cell(cell)}</dd></div>"
     yield "</dl>"
 
 

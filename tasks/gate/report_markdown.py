@@ -89,7 +89,7 @@ def _code(block: Code) -> Iterator[str]:
     lines = block.text.strip("\n").splitlines()
     fence = "`" * max(3, _longest_run(block.text) + 1)
     yield f"{fence}{block.language}"
-    yield from lines[:CODE_LINES]
+    yield from (clean(line.expandtabs(4)) for line in lines[:CODE_LINES])
     yield fence
     if len(lines) > CODE_LINES:
         yield ""

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 
 from tasks.gate import wording
-from tasks.gate.rehearsal import Rehearsal, RehearsedStatement, RollbackRehearsal
+from tasks.gate.rehearsal import (
+    HARMLESS,
+    WAITING,
+    Rehearsal,
+    RehearsedStatement,
+    RollbackRehearsal,
+    head,
+    row_words,
+    spelled,
+    worst_lock_sentence,
+)
 from tasks.gate.report_blocks import Block, Cell, Code, Fold, Lines, Section, Table, Tone, pairs
 
 SQL_SHOWN = 90  # characters of a statement in the table; the whole one folds below it

@@ -64,6 +64,8 @@ def stopped_at(reading: Reading) -> str:
 
 def _step(line: Line, reading: Reading, stopped: str) -> Step:
     end = next((event for event in reading.events if event.kind in line.ends), None)
+    if end is None and line.key == stopped and line.key in {"apply", "verify"}:
+        end = reading.last("failed")  # the time until it failed
     seconds = _seconds(line, reading, end)
     if line.key == stopped:
         return _stopped(line, reading, seconds)
@@ -97,10 +99,9 @@ def _stopped(line: Line, reading: Reading, seconds: float | None) -> Step:
 def _seconds(line: Line, reading: Reading, end: Event | None) -> float | None:
     if end is None or line.key == "open":
         return None
-    if isinstance(own := end.body.get("seconds"), int | float) and line.key in {"backup", "rehearsal", "apply"}:
-        own_seconds = float(own)
-        if line.key != "rehearsal":  # a rehearsal's own figure is the plan alone, without the copies and the way back
-            return own_seconds
+    own = end.body.get("seconds")
+    if isinstance(own, int | float) and line.key in {"backup", "apply"}:  # a rehearsal's own figure is the plan alone
+        return float(own)
     if line.begins:
         begin = next((e for e in reading.events if e.kind == line.begins), None)
     else:

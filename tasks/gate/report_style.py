@@ -39,19 +39,20 @@ section,.hero{background:var(--card);border:1px solid var(--line);border-radius:
 font-size:.82rem;font-weight:700;line-height:1;background:var(--quiet-tint);color:var(--quiet)}
 .mark.good{background:var(--good-tint);color:var(--good)}.mark.warn{background:var(--warn-tint);color:var(--warn)}
 .mark.bad{background:var(--bad-tint);color:var(--bad)}.mark.wait{background:var(--wait-tint);color:var(--wait)}
-dl{margin:.2rem 0 .6rem;display:grid;grid-template-columns:repeat(auto-fill,minmax(17rem,1fr));gap:.1rem 1.6rem}
-dl div{display:flex;gap:.7rem;padding:.32rem 0;border-top:1px solid var(--line);min-width:0}
-dt{color:var(--soft);flex:0 0 8.2rem;font-size:.92rem}
+dl{margin:.2rem 0 .7rem;display:grid;grid-template-columns:repeat(auto-fill,minmax(13.5rem,1fr));gap:0 1.6rem}
+dl div{padding:.45rem 0;border-top:1px solid var(--line);min-width:0}
+dl div.long{grid-column:1/-1}
+dt{color:var(--soft);font-size:.82rem}
 dd{margin:0;min-width:0;overflow-wrap:anywhere}
 .bar{display:flex;height:1.7rem;border-radius:7px;overflow:hidden;gap:2px;margin:.8rem 0 .3rem}
 .bar i{display:block;background:var(--bar);min-width:3px;overflow:hidden;font-style:normal;font-size:.75rem;line-height:1.7rem;color:#fff;text-align:center}
-.bar i span{white-space:nowrap;padding:0 .4rem}
+.bar i span{display:block;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;padding:0 .4rem}
 .bar i:nth-of-type(even){filter:brightness(.92)}
-.bar i.bad{background:var(--bad)}.bar i.warn{background:var(--warn)}
+.bar i.bad{background:var(--bad);color:var(--paper)}
 .bar i.waiting{background:repeating-linear-gradient(45deg,var(--tint) 0 5px,var(--line) 5px 10px);color:var(--soft)}
 .scale{color:var(--soft);font-size:.82rem;margin:0 0 .6rem}
 .checklist ol{list-style:none;margin:0;padding:0}
-.checklist li{display:grid;grid-template-columns:1.45rem 9.5rem 5.6rem 1fr;gap:0 .8rem;align-items:baseline;padding:.48rem 0;border-top:1px solid var(--line)}
+.checklist li{display:grid;grid-template-columns:1.45rem 10rem 6rem 1fr;gap:0 .8rem;align-items:baseline;padding:.48rem 0;border-top:1px solid var(--line)}
 .checklist li .mark{align-self:start;margin-top:.08rem}
 .checklist li b{font-weight:600}
 .checklist li.quiet b,.checklist li.quiet>span:last-child{color:var(--quiet);font-weight:400}
@@ -82,6 +83,6 @@ summary:hover{color:var(--wait)}
 footer{color:var(--soft);font-size:.85rem;padding:.6rem .2rem;overflow-wrap:anywhere}
 @media (max-width:40rem){main{padding:1rem .7rem 2rem}section,.hero{padding:1rem 1rem;border-radius:10px}h1{font-size:1.45rem}
 .said{font-size:1.06rem}.checklist li{grid-template-columns:1.45rem 1fr auto}.checklist li>span:last-child{grid-column:2/4}
-dl{grid-template-columns:1fr}dt{flex-basis:7rem}.bar i span{display:none}}
+dl{grid-template-columns:repeat(auto-fill,minmax(9rem,1fr))}.bar i span{display:none}td{min-width:7rem}td:first-child{min-width:9rem}}
 @media print{body{background:#fff}section,.hero{break-inside:avoid;border-color:#ccc}nav{display:none}pre{max-height:none;white-space:pre-wrap}}
 """  # noqa: E501

@@ -23,13 +23,13 @@ UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 def text(page: Page, *, width: int = WIDTH, rows: int = ROWS) -> tuple[str, ...]:
     """The report as lines for a terminal, without colours and without trailing spaces."""
     lines = [clean(page.title), "=" * min(width, seen(clean(page.title))), ""]
-    lines += [f"{MARKS[page.tone]} {page.outcome}: {clean(page.sentence)}".strip()]
+    lines += wrap(f"{MARKS[page.tone]} {page.outcome}: {clean(page.sentence)}".strip(), width)
     if page.next:
         lines += [f"next: {clean(page.next)}"]
     lines += ["", *_pairs(page.top, width), "", *steps_text(page.steps, width=width)]
     for section in page.sections:
         lines += ["", *section_text(section, width=width, rows=rows)]
-    lines += ["", clean(page.footer)]
+    lines += ["", *wrap(clean(page.footer), width)]
     return tuple(line.rstrip() for line in lines)
 
 
@@ -40,7 +40,8 @@ def section_text(section: Section, *, width: int = WIDTH, rows: int = ROWS) -> t
     if section.sentence:
         lines += list(wrap(clean(section.sentence), width))
     for block in section.blocks:
-        lines += list(_block(block, width, rows))
+        shown = list(_block(block, width, rows))
+        lines += ["", *shown] if shown else []
     return tuple(line.rstrip() for line in lines)
 
 
@@ -92,7 +93,7 @@ def _pairs(block: Pairs, width: int) -> Iterator[str]:
     names = max((seen(name) for name, _ in block.rows), default=0)
     for name, cell in block.rows:
         head = f"{INDENT}{pad(name, names)}{GAP}"
-        first, *rest = list(wrap(clean(cell.text), max(SMALLEST * 3, width - seen(head)))) or [""]
+        first, *rest = list(wrap(_cell(cell), max(SMALLEST * 3, width - seen(head)))) or [""]
         yield head + first
         yield from (" " * seen(head) + line for line in rest)
 
@@ -120,8 +121,7 @@ def _table(table: Table, width: int, most: int) -> Iterator[str]:
     shown = [[_cell(cell) for cell in row] for row in table.rows[:most]]
     heads = [clean(head) for head in table.head]
     widths = _widths([heads, *shown], width - seen(INDENT))
-    yield INDENT + GAP.join(_aligned(head, widths[i], right=i in table.right) for i, head in enumerate(heads))
-    for row in shown:
+    for row in (heads, *shown):
         folded = [list(wrap(value, widths[i])) or [""] for i, value in enumerate(row)]
         for line in range(max(len(column) for column in folded)):
             values = [column[line] if line < len(column) else "" for column in folded]
