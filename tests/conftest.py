@@ -1,7 +1,10 @@
 """Real servers for every test that asks for one: one pair of clusters for each worker, one database for each test."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -51,3 +54,16 @@ def staging(staging_server: EmbeddedServer) -> Iterator[SecretStr]:
 def scratch_programs() -> Programs:
     """The programs of production's major version, with which a scratch cluster is made."""
     return embedded_programs()
+
+
+@pytest.fixture
+def own_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder that no other test sees, reachable for every account; must be left empty."""
+    folder = Path(tempfile.mkdtemp(prefix="gate-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield folder
+    left = sorted(path.name for path in folder.iterdir())
+    shutil.rmtree(folder)
+    assert left == []

@@ -1,5 +1,6 @@
 """A throw-away PostgreSQL cluster of our own: made, started, and gone on every way out."""
 
+import re
 import secrets
 import signal
 import subprocess
@@ -23,6 +24,8 @@ START_S = 60.0  # a cluster that is not ready after this long will not be, in se
 STOP_S = 10.0  # an immediate shutdown ends its backends itself after 5 s, in seconds
 SOCKET_PORT = 5432  # without TCP the port is only a part of the socket's name
 NO_INSTRUCTIONS_SINCE = 14
+# What a failing server or initdb says: its complaints, without what it says about itself and its advice.
+COMPLAINT = re.compile(r"(?:FATAL|ERROR|PANIC|WARNING|error|LOG):\s+((?!starting |database system|listening ).+)")
 ALWAYS = {
     "unix_socket_permissions": "0700",
     # Segments in the data directory instead of /dev/shm: containers have little of it, and nothing stays there.
@@ -180,11 +183,10 @@ def _spawn(argv: list[str], folder: Path, death_signal: signal.Signals) -> "subp
 
 
 def _failure(what: str, programs: Programs, folder: Path) -> ConfigurationError:
-    said = [line for line in _read(folder / "log").splitlines() if line.strip()]
-    errors = [line for line in said if "FATAL" in line or "error" in line.lower()] or said
-    last = errors[-1].strip() if errors else "it said nothing"
+    found = [match for match in map(COMPLAINT.search, _read(folder / "log").splitlines()) if match]
+    said = "; ".join(dict.fromkeys(match[1].strip() for match in found[-2:])) or "it said nothing"
     return ConfigurationError(
-        f"a throw-away PostgreSQL {programs.version} server could not be made: {what} failed: {last}",
+        f"a throw-away PostgreSQL {programs.version} server could not be made: {what} failed: {said}",
         hint=f"check disk space and permissions of {folder.parent}; TMPDIR names another place for it",
     )
 

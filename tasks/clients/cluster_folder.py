@@ -61,12 +61,15 @@ def socket_folder(folder: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def sweep() -> int:
+def sweep(*bases: Path) -> int:
     """Remove every cluster whose owner is dead, and end what still runs in it; returns how many were found.
 
     Safe at any time and from any number of processes: a living owner holds the lock of its folder.
+
+    Args:
+        bases: where to look; everywhere that a cluster may be made unless given.
     """
-    return sum(_sweep_one(f) for base in temporary_bases() for f in sorted(base.glob(f"{PREFIX}*")))
+    return sum(_sweep_one(f) for base in bases or temporary_bases() for f in sorted(base.glob(f"{PREFIX}*")))
 
 
 def survivors(folder: Path) -> list[int]:
