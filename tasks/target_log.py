@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tasks.clients.event_chain import EventChain
 from tasks.clients.object_store import ObjectStore
@@ -110,7 +110,7 @@ class TargetLog:
         chain.load(newest=entries)
         return chain
 
-    def _append(self, chain: EventChain, kind: str, body: dict[str, object]) -> bool:
+    def _append(self, chain: EventChain, kind: str, body: dict[str, Any]) -> bool:
         """True when somebody else wrote first, and the caller has to look again."""
         at = self._now().astimezone(UTC).isoformat(timespec="milliseconds")
         patience = PATIENCE_SECONDS if kind == "close" else 0.0

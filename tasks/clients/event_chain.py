@@ -1,10 +1,12 @@
 """A chain of events in object storage: read all, read what is new, write the next one only if nobody did."""
 
-import random
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from tasks.clients.object_store import AlreadyThere, NotThere, ObjectStore, Unreachable
+from tasks.clients.patience import pause
 from tasks.gate.chain import GENESIS, BrokenChain, Event, decode, encode, number_of, verify_chain
 from tasks.gate.model import sha256
 
@@ -75,7 +77,7 @@ class EventChain:
             self._take(event, blob)
             newer.append((event, blob))
 
-    def link(self, kind: str, *, at: str, by: str, body: dict[str, object]) -> Event:
+    def link(self, kind: str, *, at: str, by: str, body: dict[str, Any]) -> Event:
         """The event that would come next; nothing is written."""
         return Event(number=self.next_number, kind=kind, at=at, by=by, body=body, previous=self.head)
 
@@ -107,15 +109,15 @@ class EventChain:
             return list(zip(keys, readers.map(self.store.read, keys), strict=True))
 
     def _create(self, key: str, blob: bytes, deadline: float) -> None:
-        pause = 0.1
-        while True:
+        for attempt in itertools.count():
             try:
-                return self.store.create(key, blob)
+                self.store.create(key, blob)
             except Unreachable:
-                if time.monotonic() + pause > deadline:
+                if time.monotonic() > deadline:
                     raise
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-            pause = min(pause * 2, 3.0)
+                pause(attempt)
+            else:
+                return
 
     def _take(self, event: Event, blob: bytes) -> None:
         self.events.append(event)

@@ -102,7 +102,10 @@ class ObjectStore(Protocol):
         ...
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """The next path segments below `prefix` (which ends in `/`), sorted, without a trailing slash."""
+        """The next path segments below `prefix` (empty, or ending in `/`), sorted, without a trailing slash.
+
+        Some stores still name a folder for a while whose last object was deleted.
+        """
         ...
 
     def delete(self, key: str) -> None:
