@@ -33,16 +33,12 @@ class Accounts(Model):
     compared: int  # tables looked at
     salvaged: bool = False  # all those rows lie as CSV in the object store
     notes: tuple[str, ...] = ()
+    sentence: str
 
     @property
     def written(self) -> int:
         """Rows written since the backup that are only in the failed database."""
         return sum(table.written for table in self.tables)
-
-    @property
-    def sentence(self) -> str:
-        """The account in one sentence."""
-        return account_sentence(self.failed_database, self.tables)
 
 
 def account_sentence(failed: str, tables: Sequence[TableAccount]) -> str:

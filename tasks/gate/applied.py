@@ -15,6 +15,7 @@ class AppliedStatement(Model):
 class Applied(Model):
     """The plan is committed in production."""
 
+    sentence: str
     started_at: str  # UTC, ISO 8601, of the attempt that succeeded
     finished_at: str
     seconds: float  # of the attempt that succeeded, BEGIN to the reply to COMMIT
@@ -24,26 +25,18 @@ class Applied(Model):
     lsn: str | None  # pg_current_wal_insert_lsn just before COMMIT
     timeline: int
     statements: tuple[AppliedStatement, ...] = ()
-    settled: str = ""  # how it was found out, when the reply to COMMIT did not arrive
 
-    @property
-    def sentence(self) -> str:
-        """The step in one sentence."""
-        if self.settled:
-            return f"committed: {self.settled}"
-        tries = "" if self.attempts == 1 else f", at attempt {self.attempts}"
-        return f"{count(len(self.statements), 'statement')} committed in {duration(self.seconds)}{tries}"
+
+def applied_sentence(statements: int, seconds: float, attempts: int) -> str:
+    """The apply in one sentence, when the server's reply to COMMIT arrived."""
+    tries = "" if attempts == 1 else f", at attempt {attempts}"
+    return f"{count(statements, 'statement')} committed in {duration(seconds)}{tries}"
 
 
 class Verified(Model):
     """Production was looked at after the apply, and is as the rehearsal said."""
 
+    sentence: str
     seconds: float
     watched_seconds: float
     checks: tuple[str, ...]  # each in words
-
-    @property
-    def sentence(self) -> str:
-        """The step in one sentence."""
-        watched = f"; watched for {duration(self.watched_seconds)}" if self.watched_seconds else ""
-        return "; ".join(self.checks) + watched

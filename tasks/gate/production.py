@@ -19,6 +19,7 @@ class Standing(StrEnum):
 
     UNTOUCHED = "untouched"
     APPLIED = "applied"
+    PARTLY = "partly"  # a migration ended its own transaction: something is committed that the ledger does not know
     UNKNOWN = "unknown"
 
 
@@ -40,6 +41,7 @@ class ProductionState(Model):
     timeline_of_plan: int
     ledger: LedgerShows
     ledger_rows: int
+    ledger_head: str  # digest of its rows
     transaction: str | None = None  # pg_xact_status of the transaction asked about: committed, aborted, in progress
     in_flight: tuple[str, ...] = ()  # sessions of the gate that still hold a transaction, in words
     related: tuple[Related, ...] = ()
@@ -67,10 +69,14 @@ def settle(state: ProductionState) -> Settled:
     witness = state.transaction if state.timeline == state.timeline_of_plan else None
     if state.ledger is LedgerShows.AFTER:
         if witness in {"aborted", "in progress"}:
-            return _disagree(f"the ledger holds the plan's rows, but its transaction is {witness}")
+            doubt = f"the ledger holds the plan's rows, but its transaction is {witness}"
+            return Settled(standing=Standing.UNKNOWN, sentence=doubt)
         return Settled(standing=Standing.APPLIED, sentence="the plan is applied: the ledger ends with exactly its rows")
     if witness == "committed":
-        return _disagree("the transaction is committed, but the ledger does not hold the plan's rows")
+        return Settled(
+            standing=Standing.PARTLY,
+            sentence="a part of the plan is committed, but the ledger does not hold its rows",
+        )
     return Settled(
         standing=Standing.UNTOUCHED, sentence="nothing of the plan is in production: the ledger is as before"
     )
@@ -84,9 +90,5 @@ def _doubt(state: ProductionState) -> str:
     if state.in_flight:
         return f"a session of the gate is still at work there: {listing(state.in_flight)}"
     if state.ledger is LedgerShows.OTHER:
-        return f"the ledger ({state.ledger_rows} rows) is neither as before nor as the plan leaves it: somebody else wrote it"
+        return f"the ledger ({state.ledger_rows} rows) is neither as before nor as after the plan: others wrote it"
     return ""
-
-
-def _disagree(sentence: str) -> Settled:
-    return Settled(standing=Standing.UNKNOWN, sentence=sentence)

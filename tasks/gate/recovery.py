@@ -50,7 +50,7 @@ def choose_rung(now: Circumstances) -> Choice:
         return Choice(rung=Rung.HALT, sentence=now.seen)
     if now.standing is Standing.UNTOUCHED:
         return Choice(rung=Rung.TRANSACTION, sentence="the transaction was rolled back: nothing was committed")
-    not_rollback = why_not_rollback(now)
+    not_rollback = now.seen if now.standing is Standing.PARTLY else why_not_rollback(now)
     if not not_rollback:
         return Choice(rung=Rung.ROLLBACK, sentence="the rehearsed rollback SQL is the smallest way back")
     not_restore = why_not_restore(now)

@@ -1,0 +1,102 @@
+"""Step 8: apply the plan to production in one transaction, with limits on everything, and settle every ending."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tasks.apply_attempt import ApplyFailed
+from tasks.apply_attempts import Attempts, record_applied
+from tasks.apply_permission import refuse_another_database, refuse_unless_allowed
+from tasks.clients import postgres
+from tasks.clients.postgres import Connection
+from tasks.gate.applied import Applied
+from tasks.gate.errors import Busy
+from tasks.gate.plan import Plan
+from tasks.gate.production import ProductionState, Settled, Standing
+from tasks.gate.rehearsal import Rehearsal
+from tasks.interruption import interrupt_on_sigterm, stop
+from tasks.lock_watch import LockWatch
+from tasks.probe_production import Patience, settle_production
+from tasks.release import Release
+from tasks.schema_before import keep_schema_before
+from tasks.workshop import production_url
+
+# Besides the acting lock, which another process may hold on to while its sessions are dead: this one dies with the very
+# session that migrates (failure-modes A11, A12).
+LOCK_CLASS = int.from_bytes(b"appl", "big", signed=True)
+TAKE_LOCK = "select pg_catalog.pg_try_advisory_lock(%s, %s)"
+
+
+def apply_plan(release: Release, plan: Plan, rehearsal: Rehearsal, *, patience: Patience | None = None) -> Applied:
+    """Apply the pending migrations exactly as Drizzle would, or change nothing.
+
+    Safe to run twice: an apply that the record holds is returned; one that was cut off is first settled by the ledger,
+    which is written in the same transaction, and only what is not there is applied.
+
+    Args:
+        release: whose record holds the proved backup and the approval of this plan.
+        plan: what is applied, from the record.
+        rehearsal: gives each statement its time limit.
+        patience: how long to look for an unknown outcome.
+
+    Raises:
+        Refused: the record does not allow it, or production is not as the plan found it; nothing was changed.
+        ApplyFailed, StatementFailed: it was rolled back, or no lock was free within the policy's bounds.
+        NotRecovered: the reply to COMMIT was lost, and production cannot say what became of it.
+        ConfigurationError: production cannot be reached.
+    """
+    if (recorded := release.record.last("applied")) is not None:
+        return Applied.model_validate(recorded.body)
+    if release.record.last("applying") is not None:
+        state, settled = settle_production(release, plan, patience=patience)
+        if settled.standing is Standing.APPLIED:
+            return record_applied(release, _found(release, state, settled))
+        if settled.standing is not Standing.UNTOUCHED:
+            raise ApplyFailed(f"an earlier attempt did not end cleanly: {settled.sentence}")
+    refuse_unless_allowed(release, plan)
+    keep_schema_before(release, plan)
+    with interrupt_on_sigterm(), _session(release, plan) as connection:
+        pid = connection.info.backend_pid
+        with LockWatch(production_url(release.settings), pid, f"watch {release.id}") as watch:
+            return Attempts(release, plan, rehearsal, connection, watch, patience).run()
+
+
+@contextmanager
+def _session(release: Release, plan: Plan) -> Iterator[Connection]:
+    """The one session that migrates: of the right database, and alone."""
+    limits = release.policy.apply
+    connection = postgres.connect(
+        production_url(release.settings),
+        purpose=f"apply {release.id}",
+        lock_timeout_ms=limits.lock_timeout_ms,
+        statement_timeout_ms=limits.statement_timeout_floor_ms,
+    )
+    try:
+        refuse_another_database(plan, postgres.identity(connection), primary=not postgres.in_recovery(connection))
+        digest = hashlib.sha256(release.target.encode()).digest()
+        row = connection.execute(TAKE_LOCK, [LOCK_CLASS, int.from_bytes(digest[:4], "big", signed=True)]).fetchone()
+        if not row or not row[0]:
+            raise Busy(
+                f"another session of the gate is migrating {plan.identity.database} right now",
+                hint="`gate status` shows its release; its session is named `gate apply ...` in pg_stat_activity",
+            )
+        yield connection
+    finally:
+        stop(connection)
+
+
+def _found(release: Release, state: ProductionState, settled: Settled) -> Applied:
+    """An apply whose process died before it could write it down."""
+    event = release.record.last("applying")
+    assert event is not None, "asked only when one is recorded"
+    return Applied(
+        sentence=f"committed by a process that died before it could say so: {settled.sentence}",
+        started_at=event.at,
+        finished_at=release.now().isoformat(),
+        seconds=0.0,
+        attempts=int(event.body.get("attempt", 1)),
+        ledger_head=state.ledger_head,
+        xid=None,
+        lsn=None,
+        timeline=state.timeline,
+    )

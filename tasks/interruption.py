@@ -1,0 +1,41 @@
+"""Lets a SIGTERM end a step as Ctrl-C does: with its cleaning up, instead of in the middle of a statement."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from tasks.clients.postgres import Connection
+
+
+@contextmanager
+def interrupt_on_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into KeyboardInterrupt for the length of the block.
+
+    psycopg cancels the running statement on it and waits for the server's answer. Only where nobody else decided what
+    SIGTERM means, and only in the main thread, which alone may decide.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def stop(connection: Connection) -> None:
+    """Cancel what still runs and close: no statement may outlive the process that would have judged it."""
+    if not connection.closed and connection.info.transaction_status == TransactionStatus.ACTIVE:
+        with suppress(psycopg.Error):  # then the server ends it at its own time limit
+            connection.cancel_safe(timeout=5)
+    connection.close()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
