@@ -13,6 +13,9 @@ from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.postgres import cleanse_environment
 from tasks.clients.programs import Programs, embedded_programs
 from tests.servers.postgres import FAST, fresh_database
+from tests.servers.seaweed import directory_store, s3_server, s3_store, s3_url, store
+
+__all__ = ["directory_store", "s3_server", "s3_store", "s3_url", "store"]  # fixtures of the object stores
 
 
 def pytest_configure() -> None:
