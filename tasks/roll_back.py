@@ -10,6 +10,7 @@ from psycopg.pq import TransactionStatus
 
 from tasks.gate.errors import GateError
 from tasks.gate.plan import Migration, Plan, Rollback
+from tasks.gate.rehearsal_failures import withheld
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -25,7 +26,7 @@ FORGET = "delete from {ledger} where id = any(%s)"
 TRANSACTION_ID = "select pg_catalog.pg_current_xact_id()::pg_catalog.text"
 
 
-class RollbackFailed(GateError):  # noqa: N818
+class RollbackFailed(GateError):
     """The rollback SQL did not take effect: its transaction was rolled back, the migrations are still applied.
 
     `nouns` may hold `sqlstate` (55P03 means that a lock was not free in time), `tag` and `line`.
@@ -108,8 +109,9 @@ def missing_rollbacks(plan: Plan) -> tuple[str, ...]:
 
 
 def first_line(error: psycopg.Error) -> str:
-    """The server's own sentence without DETAIL and HINT, whose values may be personal; never empty."""
-    return error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The server's own sentence without DETAIL, HINT and values of rows, which may be personal; never empty."""
+    said = error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return withheld(said, error.sqlstate or "")
 
 
 def _in_reverse(plan: Plan) -> list[Rollback]:

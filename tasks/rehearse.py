@@ -1,0 +1,137 @@
+"""Run the plan on the restored copy exactly as production will see it, and say what it does there."""
+
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+from tasks.clients import postgres
+from tasks.clients.effects import EffectTrace
+from tasks.clients.programs import Programs
+from tasks.clients.rewrite_notes import install, uninstall
+from tasks.clients.scratch import ScratchServer
+from tasks.drizzle.applying import StatementFailed, apply
+from tasks.gate.losses import replaced_rows, total_changes
+from tasks.gate.model import sha256
+from tasks.gate.plan import Plan
+from tasks.gate.rehearsal import Rehearsal, RehearsedStatement
+from tasks.gate.rehearsal_failures import refusal
+from tasks.gate.surprises import surprises
+from tasks.gate.wording import count
+from tasks.kill_points import reached
+from tasks.rehearsal_states import PATIENCE_MS, Seen, changed_tables, ledger_names, look, losses, rows_of
+from tasks.rehearsal_watch import Watch
+from tasks.rehearse_rollback import rehearse_rollback
+
+Say = Callable[[str], None]
+
+
+def _silent(_sentence: str) -> None:
+    return None
+
+
+def rehearse(
+    *,
+    scratch: ScratchServer,
+    database: str,
+    plan: Plan,
+    programs: Programs,
+    progress: Say = _silent,
+    say: Say = _silent,
+) -> Rehearsal:
+    """Apply the plan to a copy of the restored database, then its rollback and the plan again to another copy.
+
+    Safe to run twice: the restored database is only read, the copies are made anew and dropped at the end.
+
+    Args:
+        scratch: the server that holds the restored database, never production's.
+        database: the restored database, with nobody connected to it.
+        plan: what is pending, with its rollback SQL.
+        programs: client programs; pg_dump writes the schema texts.
+        progress: a figure that replaces the last one.
+        say: a line that stays.
+
+    Raises:
+        Refused: a statement fails on the copy, as it would in production; the sentence names it.
+    """
+    up, trip = f"{database}_up", f"{database}_trip"
+    try:
+        progress("copying the restored database")
+        up_url = _fresh_copy(scratch, up, database)
+        trip_url = _fresh_copy(scratch, trip, database)
+        reached("rehearse:copied")
+        progress("reading the restored database")
+        before = look(scratch.database_url(database), plan, programs)
+        watch, statements, seconds = _apply_watched(up_url, plan, before, progress)
+        reached("rehearse:applied")
+        progress("comparing before and after")
+        after = look(up_url, plan, programs)
+        say(
+            f"{count(len(statements), 'statement')} of {count(len(plan.pending), 'migration')} ran on the restored copy"
+        )
+        return Rehearsal(
+            statements=statements,
+            seconds=seconds,
+            schema_sha256=sha256(after.schema.encode()),
+            schema_text=after.schema,
+            rollback=rehearse_rollback(
+                url=trip_url, plan=plan, before=before, again=after.schema, programs=programs, progress=progress
+            ),
+            losses=(*losses(before, after), *_replaced(statements, before, after)),
+            surprises=_surprises(statements, watch, before, after),
+            same_server_build=scratch.version_num == plan.identity.server_version_num,
+        )
+    finally:
+        scratch.drop_database(up)
+        scratch.drop_database(trip)
+
+
+def _fresh_copy(scratch: ScratchServer, name: str, template: str) -> SecretStr:
+    scratch.drop_database(name)  # what an interrupted rehearsal left on a server of the team's
+    return scratch.create_database(name, template=template)
+
+
+def _apply_watched(
+    url: SecretStr, plan: Plan, before: Seen, progress: Say
+) -> tuple[Watch, tuple[RehearsedStatement, ...], float]:
+    total = {migration.tag: len(migration.statements) for migration in plan.pending}
+    with (
+        postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection,
+        postgres.connect(url, purpose="watch rehearsal") as watcher,
+    ):
+        install(watcher)
+        watch = Watch(
+            watcher,
+            connection.info.backend_pid,
+            before.shapes,
+            EffectTrace(rows_of(before), ignored=ledger_names(watcher, plan)[1]),
+            lambda tag, index: progress(f"{tag}: statement {index + 1} of {total[tag]}"),
+        )
+        try:
+            apply(
+                connection,
+                generation=plan.generation,
+                schema=plan.ledger_schema,
+                table=plan.ledger_table,
+                pending=plan.pending,
+                observer=watch,
+                ledger_head=plan.ledger_head,
+            )
+        except StatementFailed as failure:
+            raise refusal(failure) from None
+        statements, seconds = watch.finish()
+        uninstall(watcher)
+    return watch, statements, seconds
+
+
+def _replaced(statements: tuple[RehearsedStatement, ...], before: Seen, after: Seen) -> tuple[str, ...]:
+    net = {
+        old.label: before.fingerprint.tables[old.label].rows - after.fingerprint.tables[new.label].rows
+        for old, new in changed_tables(before, after)
+        if new is not None and new.label in after.fingerprint.tables
+    }
+    return replaced_rows(net, total_changes([change for s in statements for change in s.rows]))
+
+
+def _surprises(statements: tuple[RehearsedStatement, ...], watch: Watch, before: Seen, after: Seen) -> tuple[str, ...]:
+    moved = {old.label for old, new in changed_tables(before, after) if new is not None}
+    return surprises(list(zip(statements, watch.texts, strict=True)), before.shapes, after.shapes, moved)

@@ -1,0 +1,156 @@
+"""Try the way back on a copy of its own: the plan, its rollback SQL, a comparison with before, and the plan again."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pydantic import SecretStr
+
+from tasks.clients import postgres
+from tasks.clients.programs import Programs
+from tasks.clients.schema_text import normalised, schema_difference, schema_text
+from tasks.drizzle.applying import apply
+from tasks.gate.errors import GateError
+from tasks.gate.fingerprint import differences
+from tasks.gate.losses import sequence_ahead
+from tasks.gate.plan import Plan
+from tasks.gate.rehearsal import RollbackRehearsal
+from tasks.gate.rehearsal_failures import told
+from tasks.gate.wording import count, duration, listing
+from tasks.kill_points import reached
+from tasks.rehearsal_states import PATIENCE_MS, Seen, look
+from tasks.roll_back import missing_rollbacks, roll_back
+
+SHOWN = 60  # lines of differences that are kept
+RULES = ("extension ", "owner of ", "grants on ")  # differences that belong to the schema rather than to the rows
+
+
+class _Compared(NamedTuple):
+    schema: tuple[str, ...]
+    content: tuple[str, ...]
+    ledger: tuple[str, ...]
+    ahead: tuple[str, ...]  # sequences: numbers that were handed out are not taken back
+
+
+def rehearse_rollback(
+    *,
+    url: SecretStr,
+    plan: Plan,
+    before: Seen,
+    again: str,
+    programs: Programs,
+    progress: Callable[[str], None],
+) -> RollbackRehearsal:
+    """Up, down, compare, up again; never raises for what the rollback SQL does.
+
+    Args:
+        url: a copy of the restored database, free to be changed.
+        plan: with its rollback SQL.
+        before: the restored database.
+        again: the schema text after the plan, which the second run must reach too.
+        programs: pg_dump, as for `before`.
+        progress: a figure that replaces the last one.
+    """
+    missing = missing_rollbacks(plan)
+    if missing:
+        return RollbackRehearsal(
+            available=False,
+            sentence=f"no rollback SQL for {listing(missing)}: the way back is the restore of the backup",
+        )
+    with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
+        try:
+            progress("running the plan on a second copy")
+            _apply(connection, plan)
+        except GateError as error:
+            return RollbackRehearsal(
+                available=True, sentence=f"the plan ran once, and failed on a second copy at {_said(error)}"
+            )
+        try:
+            progress("rehearsing the rollback")
+            reached("rehearse:rollback")
+            started = time.perf_counter()
+            roll_back(connection, plan)
+        except GateError as error:
+            return RollbackRehearsal(available=True, sentence=f"the rollback SQL cannot be used: {_said(error)}")
+    seconds = time.perf_counter() - started
+    progress("comparing with the state before")
+    found = _compare(before, look(url, plan, programs))
+    progress("running the plan once more")
+    once_more = _once_more(url, plan, programs, again)
+    return RollbackRehearsal(
+        available=True,
+        ran=True,
+        schema_equal=not found.schema,
+        data_equal=not found.content,
+        ledger_equal=not found.ledger,
+        again=not once_more,
+        seconds=seconds,
+        differences=_kept((*found.content, *found.ledger, *found.schema, *once_more)),
+        sentence=_sentence(found, once_more, seconds),
+    )
+
+
+def _apply(connection: postgres.Connection, plan: Plan) -> None:
+    apply(
+        connection,
+        generation=plan.generation,
+        schema=plan.ledger_schema,
+        table=plan.ledger_table,
+        pending=plan.pending,
+        ledger_head=plan.ledger_head,
+    )
+
+
+def _said(error: GateError) -> str:
+    """A migration's failure without values of rows; the rollback's own errors hold none."""
+    return told(error) if "server_message" in error.nouns else error.message
+
+
+def _compare(before: Seen, after: Seen) -> _Compared:
+    was, now = before.schema, after.schema
+    if not before.ledger.schema_exists:  # the gate made it for the ledger, as Drizzle does
+        now = now.replace(f"CREATE SCHEMA {after.ledger_schema};\n", "", 1)
+    ahead = {
+        name: position
+        for name, position in before.fingerprint.sequences.items()
+        if name in after.fingerprint.sequences and sequence_ahead(position, after.fingerprint.sequences[name])
+    }
+    found = after.fingerprint.model_copy(update={"sequences": {**after.fingerprint.sequences, **ahead}})
+    lines = differences(before.fingerprint, found)
+    rules = tuple(line for line in lines if line.startswith(RULES))
+    return _Compared(
+        schema=(*rules, *schema_difference(normalised(was), normalised(now), "before the plan", "after the rollback")),
+        content=tuple(line for line in lines if line not in rules),
+        ledger=() if before.ledger.rows == after.ledger.rows else ("the ledger holds other rows than before",),
+        ahead=tuple(sorted(ahead)),
+    )
+
+
+def _once_more(url: SecretStr, plan: Plan, programs: Programs, expected: str) -> tuple[str, ...]:
+    """What keeps the plan from running again after the rollback; empty when it reaches the same schema."""
+    with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
+        try:
+            _apply(connection, plan)
+        except GateError as error:
+            return (f"after the rollback the plan fails at {_said(error)}",)
+    reached = schema_text(url, programs, exclude_ledger=(plan.ledger_schema, plan.ledger_table))
+    return schema_difference(expected, reached, "after the plan", "after the rollback and the plan once more")
+
+
+def _kept(lines: tuple[str, ...]) -> tuple[str, ...]:
+    return lines if len(lines) <= SHOWN else (*lines[:SHOWN], f"... and {count(len(lines) - SHOWN, 'more line')}")
+
+
+def _sentence(found: _Compared, once_more: tuple[str, ...], seconds: float) -> str:
+    places = ("schema", found.schema), ("data", found.content), ("ledger", found.ledger)
+    differ = [name for name, lines in places if lines]
+    if differ:
+        verb = "differs" if len(differ) == 1 else "differ"
+        return f"the rollback SQL ran, but does not bring everything back: the {listing(differ)} {verb}"
+    if once_more:
+        return "the rollback SQL brings everything back, but the plan does not run to the same schema after it"
+    ahead = f"; {listing(found.ahead)} stayed ahead, which harms nothing" if found.ahead else ""
+    return (
+        f"the rollback SQL took everything back in {duration(seconds)}: schema, data and ledger are as before, "
+        f"and the plan ran once more after it{ahead}"
+    )
