@@ -11,7 +11,7 @@ from flows.wish import Wish
 from tasks.clients.object_store import ObjectStore
 from tasks.gate.errors import Busy, Fenced, GateError
 from tasks.gate.outcome import Outcome
-from tasks.gate.story import Story, fold
+from tasks.gate.story import Story
 from tasks.record import Record
 from tasks.release import Release
 from tasks.steps import close, open, sweep
@@ -134,9 +134,7 @@ def _must_be_dead(earlier: str, story: Story) -> None:
 
 def story_of(store: ObjectStore, target: str, release_id: str) -> Story:
     """A release as its record tells it."""
-    record = Record(store, target, release_id, owner=open.owner())
-    record.refresh()
-    return fold(record.events, datetime.now(UTC))
+    return Record.open(store, target, release_id).story()
 
 
 def _note(release: Release, sentence: str) -> None:
@@ -153,7 +151,5 @@ def release_of_run(settings: Settings, flow_run: str) -> str:
     current = TargetLog(store, settings.target).current()
     if current is None or not Record.exists(store, settings.target, current):
         return ""
-    record = Record(store, settings.target, current, owner=open.owner())
-    record.refresh()
-    begun = record.last("opened")
+    begun = Record.open(store, settings.target, current).last("opened")
     return current if begun is not None and begun.body.get("flow_run") == flow_run else ""

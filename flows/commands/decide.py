@@ -11,7 +11,7 @@ from tasks.gate.approval import Decision, Standing, judge, objection
 from tasks.gate.errors import Refused
 from tasks.record import Record
 from tasks.steps import ask
-from tasks.steps.open import operator, owner, store_of
+from tasks.steps.open import operator, store_of
 
 
 def decide(
@@ -24,8 +24,7 @@ def decide(
         Refused: it does not wait, it was decided before, or this person may not decide.
     """
     store = store_of(settings)
-    record = Record(store, settings.target, release_id, owner=owner())
-    record.refresh()
+    record = Record.open(store, settings.target, release_id)
     asked = ask.asked_request(record)
     now = datetime.now(UTC)
     if asked is None or record.last("closed") is not None:

@@ -1,6 +1,5 @@
 """`gate status`: the target's ledger and its releases, the past read from the record alone."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -58,9 +57,8 @@ def _plan(settings: Any, policy: Any) -> Any:
 
 
 def _stories(settings: Any, limit: int) -> list[Story]:
-    from tasks.gate.story import fold
     from tasks.record import Record
-    from tasks.steps.open import owner, store_of
+    from tasks.steps.open import store_of
     from tasks.target_log import TargetLog
 
     store = store_of(settings)
@@ -68,9 +66,7 @@ def _stories(settings: Any, limit: int) -> list[Story]:
     for entry in TargetLog(store, settings.target).releases(limit):
         if not Record.exists(store, settings.target, entry.release):
             continue
-        record = Record(store, settings.target, entry.release, owner=owner())
-        record.refresh()
-        stories.append(fold(record.events, datetime.now(UTC)))
+        stories.append(Record.open(store, settings.target, entry.release).story())
     return stories
 
 

@@ -1,9 +1,11 @@
 """Steps 4 and 5, back up and prove: only a backup that was read back and restored counts."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from tasks.back_up import take_backup
 from tasks.backups import find_backup
+from tasks.clients.object_store import ObjectStore
 from tasks.gate.manifest import Manifest, Proof
 from tasks.prove_backup import prove
 from tasks.release import Release
@@ -78,16 +80,21 @@ def _take(release: Release, workshop: Workshop) -> Manifest:
 
 
 def _restore(release: Release, workshop: Workshop, manifest: Manifest) -> Proof:
+    return prove_on(workshop, release.store, manifest, release.progress)
+
+
+def prove_on(workshop: Workshop, store: ObjectStore, manifest: Manifest, progress: Callable[[str], None]) -> Proof:
+    """Prove a backup on the workshop's scratch server, where the restored database stays."""
     if workshop.restored is not None:
         workshop.scratch.drop_database(workshop.restored)
         workshop.restored = None
     proof = prove(
-        store=release.store,
+        store=store,
         manifest=manifest,
         scratch=workshop.scratch,
         programs=workshop.programs,
-        now=release.now,
-        progress=release.progress,
+        now=lambda: datetime.now(UTC),
+        progress=progress,
         into=RESTORED,
     )
     workshop.restored = RESTORED

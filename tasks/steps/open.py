@@ -14,7 +14,7 @@ from tasks.clients.stores import open_store, proves_conditional_writes
 from tasks.gate.errors import Refused
 from tasks.gate.evidence import Waiver
 from tasks.gate.identity import Identity
-from tasks.record import Record
+from tasks.record import Record, new_owner
 from tasks.release import Release
 from tasks.target_log import TargetLog
 
@@ -22,11 +22,6 @@ from tasks.target_log import TargetLog
 def new_id(target: str, now: datetime) -> str:
     """`YYYYMMDD-HHMMSS-<target>-<6 hex>`."""
     return f"{now:%Y%m%d-%H%M%S}-{target}-{secrets.token_hex(3)}"
-
-
-def owner() -> str:
-    """Who writes: host, process, and a token that no other process has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def operator() -> str:
@@ -62,7 +57,7 @@ def open_new(
         )
     release_id = new_id(settings.target, now)
     TargetLog(store, settings.target).open_release(release_id)
-    record = Record(store, settings.target, release_id, owner=owner())
+    record = Record(store, settings.target, release_id, owner=new_owner())
     record.append(
         "opened",
         {
@@ -83,9 +78,8 @@ def take_up(settings: Settings, policy: Policy, store: ObjectStore, release_id: 
     Raises:
         ConfigurationError: there is no such release.
     """
-    me = owner()
-    record = Record(store, settings.target, release_id, owner=me)
-    record.refresh()
+    me = new_owner()
+    record = Record.open(store, settings.target, release_id, owner=me)
     if record.last("closed") is None:
         record.append("claimed", {"owner": me, "host": socket.gethostname(), "pid": os.getpid(), "by": operator()})
     return Release(id=release_id, settings=settings, policy=policy, store=store, record=record)

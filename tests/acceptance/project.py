@@ -42,9 +42,9 @@ class Ended:
     err: str
 
     @property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Any:
         """The JSON of the last line."""
-        return dict(json.loads(self.out.strip().splitlines()[-1]))
+        return json.loads(self.out.strip().splitlines()[-1])
 
     @property
     def all(self) -> str:
@@ -169,10 +169,8 @@ class Project:
 
     def columns(self, table: str = "orders") -> list[str]:
         """The columns of a production table."""
-        rows = self.sql(
-            self.production,
-            f"select attname from pg_attribute where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped order by attnum",
-        )
+        alive = f"attrelid = '{table}'::regclass and attnum > 0 and not attisdropped"
+        rows = self.sql(self.production, f"select attname from pg_attribute where {alive} order by attnum")
         return [row[0] for row in rows]
 
     def ledger(self) -> list[tuple[Any, ...]]:

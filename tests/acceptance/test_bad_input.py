@@ -1,4 +1,4 @@
-"""Bad input of many kinds: one or two plain sentences with the remedy, the right exit code, nothing touched, no secret."""
+"""Bad input of many kinds: plain sentences with the remedy, the right exit code, nothing touched, no secret."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.project import Ended, Project
 
-PASSWORD = "c4nary-pa55word"  # noqa: S105 (looked for in everything that is printed)
+PASSWORD = "c4nary-pa55word"  # looked for in everything that is printed
 
 
 def no_folder(project: Project) -> dict[str, str]:
