@@ -1,0 +1,19 @@
+"""An applied migration whose file is another one now: in both generations the same sentence."""
+
+from tasks.drizzle.text import other_line_endings
+from tasks.gate.plan import LedgerRow, Migration, PlannedMigration, Problem, State
+
+
+def edited(migration: Migration, row: LedgerRow, place: str) -> tuple[PlannedMigration, Problem]:
+    """The line of the plan and the problem: what ran is not what the file says; line endings are named as such."""
+    if row.hash in other_line_endings(migration):
+        cause = f"{migration.file} is the text that ran, but with other line endings (its hash in {place} differs)"
+        remedy = "check it out with the line endings it had: `*.sql text eol=lf` in .gitattributes, or eol=crlf"
+    else:
+        cause = (
+            f"{migration.file} was edited after it ran: row {row.id} of {place} has hash {row.hash[:12]},"
+            f" the file has {migration.hash[:12]}"
+        )
+        remedy = "restore the file as it ran, and put the change into a new migration"
+    line = PlannedMigration(tag=migration.tag, state=State.EDITED, sentence=cause)
+    return line, Problem(kind=State.EDITED, tag=migration.tag, cause=cause, remedy=remedy)

@@ -1,0 +1,124 @@
+"""Reads the files of a migrations folder once, and never one that lies outside of it."""
+
+import os
+import stat
+import unicodedata
+from pathlib import Path
+
+from tasks.gate.errors import ConfigurationError, Refused
+
+LARGEST = 64 * 1024 * 1024  # bytes; a larger file is a dump, not a migration
+
+
+class Missing(Refused):
+    """A file that should be in the folder is not there."""
+
+
+def read_bytes(folder: Path, relative: str) -> bytes:
+    """The bytes of one file of the folder.
+
+    The real path is opened without following a further link, so what was checked is what is read; symbolic links
+    inside the folder may be used, those that lead out of it may not.
+
+    Args:
+        folder: the migrations folder.
+        relative: the file, relative to it.
+
+    Raises:
+        Missing: there is no such file.
+        Refused: it leads outside of the folder, is no regular file, is too large, or cannot be read.
+    """
+    try:
+        root, path = folder.resolve(strict=True), (folder / relative).resolve(strict=True)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Missing(f"{folder / relative} does not exist", hint=_similar(folder, relative)) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreadable(folder, relative, error) from None
+    if not path.is_relative_to(root):
+        raise Refused(
+            f"{folder / relative} leads outside of the migrations folder, to {path}",
+            hint="put the file itself into the folder; what is reviewed with the folder is what may run",
+        )
+    try:
+        return _read(path)
+    except OSError as error:
+        raise _unreadable(folder, relative, error) from None
+
+
+def exists(folder: Path, relative: str) -> bool:
+    """True when the folder has this file, as Node's `existsSync` would say.
+
+    Raises:
+        ConfigurationError: the folder may not be looked into.
+    """
+    try:
+        return (folder / relative).exists()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{folder / relative} cannot be looked at: {_cause(error)}", hint="check who may read the migrations folder"
+        ) from None
+
+
+def names(folder: Path) -> list[str]:
+    """The names in the folder, in no order; those that are no UTF-8 are left out, because Node cannot open them.
+
+    Raises:
+        ConfigurationError: it is missing, no folder, or may not be listed.
+    """
+    try:
+        return [path.name for path in folder.iterdir() if path.name.isascii() or _is_unicode(path.name)]
+    except FileNotFoundError:
+        cause = f"the migrations folder {folder} does not exist"
+    except NotADirectoryError:
+        cause = f"{folder} is a file, and a folder of migrations was expected"
+    except OSError as error:
+        cause = f"the migrations folder {folder} cannot be read: {_cause(error)}"
+    raise ConfigurationError(
+        cause, hint="set GATE_MIGRATIONS to the folder that drizzle-kit generates (`out` in its configuration)"
+    )
+
+
+def _is_unicode(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _read(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(f"{path} is not a regular file", hint="put a plain file there")
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise Refused(
+            f"{path} is larger than {LARGEST // (1024 * 1024)} MiB",
+            hint="load data apart from the migrations, for example with COPY",
+        )
+    return content
+
+
+def _unreadable(folder: Path, relative: str, error: Exception) -> Refused:
+    return Refused(
+        f"{folder / relative!s} cannot be read: {_cause(error)}".replace("\0", "\\0"),
+        hint="check the file and who may read it",
+    )
+
+
+def _cause(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _similar(folder: Path, relative: str) -> str:
+    """Names the file that differs only in case or in the way accents are written, as another file system has it."""
+    wanted = _folded(Path(relative).name)
+    try:
+        found = [path.name for path in (folder / relative).parent.iterdir() if _folded(path.name) == wanted]
+    except (OSError, ValueError):
+        found = []
+    if found:
+        return f"the folder has {found[0]}, which differs in upper and lower case or in accents; rename one of the two"
+    return "commit the file, or remove what names it"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,46 @@
+"""Reads a folder of Drizzle migrations; its layout decides the generation."""
+
+from pathlib import Path
+
+from tasks.drizzle.files import exists, names
+from tasks.drizzle.folders import migration_names, read_folders
+from tasks.drizzle.journal import JOURNAL, read_journal_folder
+from tasks.gate.errors import ConfigurationError, Refused
+from tasks.gate.plan import Folder
+
+
+def read_folder(path: Path) -> Folder:
+    """Everything in the folder that Drizzle would run, in its order, read once.
+
+    Raises:
+        ConfigurationError: there is no such folder, or nothing of Drizzle's in it.
+        Refused: what is in it cannot be read as Drizzle reads it, or belongs to both generations.
+    """
+    found = names(path)
+    if not exists(path, JOURNAL):
+        if migration_names(path):
+            return read_folders(path)
+        raise ConfigurationError(f"{path} holds no Drizzle migrations{_instead(found)}", hint=_where(path))
+    newer = migration_names(path)
+    if newer:
+        raise Refused(
+            f"{path} holds both {JOURNAL} and {newer[0]}/migration.sql, that is two generations of Drizzle",
+            hint="finish the move with `drizzle-kit up` of Drizzle 1.0, or remove the half that does not belong there",
+        )
+    return read_journal_folder(path)
+
+
+def _instead(found: list[str]) -> str:
+    if not found:
+        return ": it is empty"
+    loose = sum(name.endswith(".sql") for name in found)
+    return f": {loose} .sql files, but no {JOURNAL}" if loose else f": neither {JOURNAL} nor */migration.sql"
+
+
+def _where(path: Path) -> str:
+    """Names the right folder when it is near."""
+    near = [path.parent, path / "drizzle", path / "migrations"]
+    for folder in near:
+        if folder.is_dir() and exists(folder, JOURNAL):
+            return f"{folder} does: set GATE_MIGRATIONS to it"
+    return "set GATE_MIGRATIONS to the folder that drizzle-kit generates (`out` in its configuration)"

@@ -1,0 +1,44 @@
+"""Reads the SQL of a plan with PostgreSQL's parser: what refuses the release, and what somebody should know."""
+
+from collections.abc import Sequence
+
+from tasks.gate import sql
+from tasks.gate.hazards import hazards
+from tasks.gate.new_values import new_value_problems
+from tasks.gate.plan import Migration, Problem, Rollback
+from tasks.gate.refusals import refusals
+
+
+def read_migrations(pending: Sequence[Migration], major: int) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Problems and hazards of the pending migrations.
+
+    Args:
+        pending: in the order of execution.
+        major: production's major version.
+    """
+    problems: list[Problem] = []
+    found: list[tuple[str, sql.ParsedStatement]] = []
+    for migration in pending:
+        parsed, unreadable = sql.read(migration.file, migration.statements)
+        problems += refusals(migration.tag, parsed, unreadable, major)
+        found += [(migration.tag, statement) for statement in parsed]
+    enum_problems, enum_hazards = new_value_problems(found, major)
+    return (*problems, *enum_problems), (*hazards([statement for _, statement in found]), *enum_hazards)
+
+
+def read_rollbacks(rollbacks: Sequence[Rollback], major: int) -> tuple[Problem, ...]:
+    """Problems of the rollback files, by the same rules: they run in one transaction, too."""
+    problems: list[Problem] = []
+    for rollback in rollbacks:
+        parsed, unreadable = sql.read(rollback.file, [rollback.text])
+        problems += refusals(rollback.tag, parsed, unreadable, major)
+        if not parsed and not unreadable:
+            problems.append(
+                Problem(
+                    tag=rollback.tag,
+                    kind="rollback",
+                    cause=f"{rollback.file} has no statement",
+                    remedy="write what undoes the migration, or remove the file",
+                )
+            )
+    return tuple(problems)

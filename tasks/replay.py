@@ -1,0 +1,57 @@
+"""Replays a whole folder from an empty database: the proof that the files alone make the schema."""
+
+import secrets
+
+from tasks.clients import postgres
+from tasks.clients.scratch import ScratchServer
+from tasks.drizzle.applying import StatementFailed, apply
+from tasks.gate.errors import Refused
+from tasks.gate.plan import Folder
+
+STATEMENT_MS = 600_000
+HINTS = {
+    "42704": "create what is missing (a role, a type, an extension) in a migration, or on the scratch server before",
+    "0A000": "install the extension's files on the machine that has the scratch server",
+    "58P01": "install the extension's files on the machine that has the scratch server",
+    "3F000": "create the schema in a migration that comes before",
+    "42P01": "the folder does not create what this migration needs; find out where production got it from",
+    "55P04": "release the ALTER TYPE ... ADD VALUE apart from the use of the value",
+    "25001": "this statement cannot run inside a transaction",
+}
+
+
+def replay(scratch: ScratchServer, folder: Folder, ledger_schema: str, ledger_table: str) -> str:
+    """Apply the whole folder to a new, empty database and return its name; safe to run twice, each has its own.
+
+    Args:
+        scratch: a server of ours.
+        folder: as it was read.
+        ledger_schema: where the ledger goes, as on production.
+        ledger_table: its name.
+
+    Raises:
+        Refused: a migration cannot run from empty; names it and its statement.
+    """
+    name = f"gate_replay_{secrets.token_hex(4)}"
+    url = scratch.create_database(name)
+    try:
+        with postgres.connect(url, purpose="replay", statement_timeout_ms=STATEMENT_MS) as connection:
+            apply(
+                connection,
+                generation=folder.generation,
+                schema=ledger_schema,
+                table=ledger_table,
+                pending=folder.migrations,
+                lock_ledger=False,
+            )
+    except StatementFailed as failure:
+        scratch.drop_database(name)
+        raise Refused(
+            f"replayed from an empty database, {failure.message}",
+            hint=HINTS.get(failure.sqlstate or "", "the folder must be able to make the schema from nothing"),
+            **failure.nouns,
+        ) from None
+    except BaseException:
+        scratch.drop_database(name)
+        raise
+    return name
