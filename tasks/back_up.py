@@ -9,7 +9,7 @@ import psycopg
 from pydantic import SecretStr
 
 from config.policy import Policy
-from tasks.backup_folder import MANIFEST, claim, discard_quietly, dump_key, folder, globals_key
+from tasks.backup_folder import MANIFEST, claim, discard_quietly, dump_key, folder, globals_key, settings_key
 from tasks.backup_meter import SPEAK_EVERY_S, Meter
 from tasks.clients import fingerprints, source
 from tasks.clients.compression import compress
@@ -52,7 +52,13 @@ class _Folder:
 
     def put_globals(self, text: bytes) -> StoredObject:
         key = globals_key(self.target, self.backup, self.compression)
-        body = b"".join(compress(self.compression, (text,)))
+        return self._put(key, b"".join(compress(self.compression, (text,))))
+
+    def put_settings(self, statements: tuple[str, ...]) -> StoredObject:
+        text = "".join(f"{statement};\n" for statement in statements)
+        return self._put(settings_key(self.target, self.backup), text.encode())
+
+    def _put(self, key: str, body: bytes) -> StoredObject:
         self.store.create(key, body)
         return StoredObject(key=key, bytes=len(body), sha256=sha256(body))
 
@@ -118,7 +124,7 @@ def take_backup(
 
 def _take(folder: _Folder, origin: _Source, now: Callable[[], datetime], meter: Meter, part_bytes: int) -> Manifest:
     session, taken_at = origin.snapshot.session, now()
-    shape = source.shape_of(session)
+    shape, settings = source.shape_of(session), settings_of(session)
     # Before pg_dump starts: a sequence is outside of the snapshot, and the dump may hold any later state of it.
     before = fingerprints.sequences(session)
     roles, notes = _globals(origin)
@@ -140,11 +146,13 @@ def _take(folder: _Folder, origin: _Source, now: Callable[[], datetime], meter: 
         raw_bytes=meter.raw,
         client=origin.programs.version,
         archive_format=running.archive_format,
-        database_settings=settings_of(session),
+        settings=folder.put_settings(settings),
+        database_settings=settings,
         **asdict(shape),
         fingerprint=fingerprint.model_copy(update={"sequences": before}),
         sequences_after={name: state for name, state in after.items() if name in before and state != before[name]},
         roles=fingerprints.roles(session),
+        extension_schemas=source.extension_schemas(session),
         foreign_servers=source.foreign_servers(session),
         warnings=(*source.warnings(session), *running.warnings, *notes),
     )

@@ -42,6 +42,11 @@ def globals_key(target: str, backup: str, compression: str) -> str:
     return f"{folder(target, backup)}globals.sql{SUFFIXES[compression]}"
 
 
+def settings_key(target: str, backup: str) -> str:
+    """What hangs on the database's name, as SQL for psql."""
+    return f"{folder(target, backup)}settings.sql"
+
+
 def claim(store: ObjectStore, target: str, now: Callable[[], datetime]) -> str:
     """Reserve the id of this second, or of the next one that is free.
 

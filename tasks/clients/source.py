@@ -12,6 +12,9 @@ select to_jsonb(d) || jsonb_build_object('encoding_name', pg_encoding_to_char(d.
                                          'owner', pg_get_userbyid(d.datdba))
   from pg_database d where d.datname = current_database()
 """
+EXTENSIONS = """
+select e.extname::text, n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace order by 1
+"""
 FOREIGN_SERVERS = "select srvname::text from pg_foreign_server order by 1"
 WARNINGS = """
 select format('table %I.%I is unlogged: it is empty after a crash or a failover', n.nspname, c.relname)
@@ -64,6 +67,11 @@ def shape_of(connection: Connection) -> Shape:
         icu_locale=found.get("datlocale") or found.get("daticulocale"),  # 17 renamed it
         owner=found["owner"],
     )
+
+
+def extension_schemas(connection: Connection) -> dict[str, str]:
+    """Which schema each extension is in."""
+    return dict(connection.execute(EXTENSIONS).fetchall())
 
 
 def foreign_servers(connection: Connection) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The exact commands with which a person restores a backup without Gate."""
 
 import shlex
+from urllib.parse import unquote, urlsplit
 
 from tasks.gate.manifest import Manifest
 
@@ -35,12 +36,14 @@ def how_to(manifest: Manifest, address: str) -> tuple[str, ...]:
             "psql --no-psqlrc --dbname=postgres --file=globals.sql  # a role that exists already is left as it is",
         ]
     name = f"{manifest.identity.database}_restored"
-    return (
-        *lines,
+    lines += [
         f"createdb {' '.join(_like(manifest))} {shlex.quote(name)}",
         f"pg_restore --exit-on-error --no-subscriptions --dbname={shlex.quote(name)} dump",
-        *(_setting(name, statement) for statement in manifest.database_settings),
-    )
+    ]
+    if manifest.settings is not None:
+        psql = f"psql --no-psqlrc --set=ON_ERROR_STOP=1 --set=database={shlex.quote(name)} --dbname=postgres"
+        lines += [fetch(address, manifest.settings.key, "settings.sql"), f"{psql} --file=settings.sql"]
+    return tuple(lines)
 
 
 def fetch(address: str, key: str, name: str) -> str:
@@ -48,8 +51,6 @@ def fetch(address: str, key: str, name: str) -> str:
     place, _, query = address.partition("?")
     source = f"{place.rstrip('/')}/{key}"
     if source.startswith("file://"):
-        from urllib.parse import unquote, urlsplit
-
         return f"cp {shlex.quote(unquote(urlsplit(source).path))} {name}"
     endpoint = next((p.partition("=")[2] for p in query.split("&") if p.startswith("endpoint_url=")), "")
     option = f" --endpoint-url {shlex.quote(endpoint)}" if endpoint else ""
@@ -72,11 +73,3 @@ def _like(manifest: Manifest) -> list[str]:
         option = "--icu-locale" if provider == "icu" else "--builtin-locale"
         options.append(f"{option}={shlex.quote(manifest.icu_locale or '')}")
     return options
-
-
-def _setting(name: str, statement: str) -> str:
-    # psql replaces :"database" by itself, but only in what it reads, not in --command.
-    return (
-        f"echo {shlex.quote(statement)} | psql --no-psqlrc --set=ON_ERROR_STOP=1 --dbname=postgres"
-        f" --set=database={shlex.quote(name)}"
-    )

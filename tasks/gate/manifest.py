@@ -1,6 +1,7 @@
 """What a backup consists of; written last, so that a half backup is never a backup."""
 
-from typing import Self
+import json
+from typing import Any, Self
 
 from pydantic import Field
 
@@ -28,6 +29,7 @@ class Manifest(Model):
     snapshot_lsn: str  # pg_current_wal_lsn at the snapshot
     dump: StoredObject
     globals: StoredObject | None  # roles without passwords
+    settings: StoredObject | None = None  # `database_settings` as SQL for psql, not compressed
     compression: str  # "zstd", "gzip" or "none"
     raw_bytes: int  # before compression
     client: str  # `pg_dump --version`, which also restores it
@@ -45,6 +47,7 @@ class Manifest(Model):
     roles: dict[str, bool] = Field(
         default_factory=dict
     )  # roles that own or are granted something here, to "is a superuser"
+    extension_schemas: dict[str, str] = Field(default_factory=dict)
     foreign_servers: tuple[str, ...] = ()  # their addresses and passwords are in the dump
     warnings: tuple[str, ...] = ()  # unlogged tables, subscriptions, logical slots
     how_to: tuple[str, ...] = ()  # exact commands for a person without Gate
@@ -52,19 +55,29 @@ class Manifest(Model):
 
     def sealed(self) -> Self:
         """The same manifest with its seal."""
-        return self.model_copy(update={"seal": self._digest()})
-
-    @property
-    def seal_holds(self) -> bool:
-        """False when a field was changed after it was written."""
-        return self.seal == self._digest()
+        return self.model_copy(update={"seal": _seal(self.model_dump(mode="json"))})
 
     def stored(self) -> bytes:
         """The bytes that are written, and that `Proof.manifest_sha256` is taken over."""
         return canonical(self.model_dump(mode="json"))
 
-    def _digest(self) -> str:
-        return sha256(canonical(self.model_dump(mode="json", exclude={"seal"})))
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """The manifest that these stored bytes are.
+
+        The seal is taken over the stored text, so manifests of earlier versions, with fewer fields, hold as well.
+
+        Raises:
+            ValueError: they were altered, or are no manifest.
+        """
+        fields = json.loads(body)
+        if not isinstance(fields, dict) or fields.get("seal") != _seal(fields):
+            raise ValueError("the seal does not hold")
+        return cls.model_validate(fields)
+
+
+def _seal(fields: dict[str, Any]) -> str:
+    return sha256(canonical({name: value for name, value in fields.items() if name != "seal"}))
 
 
 class Proof(Model):
