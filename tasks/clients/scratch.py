@@ -79,10 +79,10 @@ class ScratchServer:
             command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
         elif like is not None:
             command += sql.SQL(" TEMPLATE template0 ") + _locale_options(like, self.version_num)
-        self.made.append(name)
         with self._session() as connection:
             try:
                 connection.execute(command)
+                self.made.append(name)  # not before: a name that somebody else took is not ours to drop
                 if not self.own:
                     mark(connection, name)
             except psycopg.Error as error:
