@@ -48,9 +48,10 @@ select n.oid, has_schema_privilege(n.oid, 'USAGE'), has_schema_privilege(n.oid, 
 """
 LEDGER_SEQUENCES = """
 select format('%%I.%%I', n.nspname, s.relname) from pg_depend d
-  join pg_class s on s.oid = d.objid and s.relkind = 'S'
+  join pg_class s on s.oid = d.objid
   join pg_namespace n on n.oid = s.relnamespace
- where d.refclassid = 'pg_class'::regclass and d.refobjid = %s and not has_sequence_privilege(s.oid, 'USAGE')
+ where d.refclassid = 'pg_class'::regclass and d.refobjid = %s
+   and case when s.relkind = 'S' then not has_sequence_privilege(s.oid, 'USAGE') else false end
 """
 MAY_CREATE_SCHEMA = "select has_database_privilege(current_database(), 'CREATE')"
 FOR_A_SWAP = """
