@@ -8,9 +8,11 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from tasks.gate.errors import GateError
 from tasks.gate.plan import Migration, Plan, Rollback
 from tasks.gate.rehearsal_failures import withheld
+from tasks.gate.rollback_order import RollbackFailed, RollbackUnknown, in_reverse, missing_rollbacks
+
+__all__ = ["Observer", "RollbackFailed", "RollbackUnknown", "missing_rollbacks", "roll_back"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -24,20 +26,6 @@ LEDGER_COLUMNS = (
 READ_LEDGER = "select id, hash, created_at, {name} from {ledger} order by id"
 FORGET = "delete from {ledger} where id = any(%s)"
 TRANSACTION_ID = "select pg_catalog.pg_current_xact_id()::pg_catalog.text"
-
-
-class RollbackFailed(GateError):
-    """The rollback SQL did not take effect: its transaction was rolled back, the migrations are still applied.
-
-    `nouns` may hold `sqlstate` (55P03 means that a lock was not free in time), `tag` and `line`.
-    """
-
-
-class RollbackUnknown(RollbackFailed):
-    """The connection was lost during the COMMIT of the rollback: only the ledger and `pg_xact_status` know.
-
-    `nouns["transaction"]` is the xid8 as text.
-    """
 
 
 class Observer(Protocol):
@@ -80,19 +68,19 @@ def roll_back(
 
     Raises:
         RollbackFailed: nothing was changed; the sentence names the cause.
-        RollbackUnknown: the connection ended during COMMIT.
+        RollbackUnknown: the connection ended during COMMIT, or the rollback SQL ended the transaction.
     """
-    texts = _in_reverse(plan)
+    texts = in_reverse(plan)
     try:
         connection.execute(BEGIN)
         connection.execute(LOCK_TIMEOUT, [str(lock_timeout_ms)])
+        transaction = _transaction_id(connection)
         kept, ours = _ledger_under_lock(connection, plan)
         for rollback in texts:
-            _run(connection, rollback, observer)
+            _run(connection, rollback, transaction, observer)
         _forget(connection, plan, kept, ours)
         if observer is not None:
             observer.committing(connection)
-        transaction = _transaction_id(connection)
     except psycopg.Error as error:
         _abandon(connection)
         raise RollbackFailed(f"the rollback failed: {first_line(error)}", sqlstate=error.sqlstate) from None
@@ -102,32 +90,10 @@ def roll_back(
     _commit(connection, transaction)
 
 
-def missing_rollbacks(plan: Plan) -> tuple[str, ...]:
-    """Tags of pending migrations without rollback SQL, in the order of the plan."""
-    present = {rollback.tag for rollback in plan.rollbacks}
-    return tuple(migration.tag for migration in plan.pending if migration.tag not in present)
-
-
 def first_line(error: psycopg.Error) -> str:
     """The server's own sentence without DETAIL, HINT and values of rows, which may be personal; never empty."""
     said = error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[0]
     return withheld(said, error.sqlstate or "")
-
-
-def _in_reverse(plan: Plan) -> list[Rollback]:
-    missing = missing_rollbacks(plan)
-    if missing:
-        raise RollbackFailed(
-            f"no rollback SQL for {', '.join(missing)}",
-            hint="write it, or recover by restoring the backup",
-            tags=missing,
-        )
-    by_tag = {rollback.tag: rollback for rollback in plan.rollbacks}
-    ordered = [by_tag[migration.tag] for migration in reversed(plan.pending)]
-    for rollback in ordered:
-        if "\0" in rollback.text:  # libpq would cut the text there and report success
-            raise RollbackFailed(f"{rollback.file} contains a NUL byte", tag=rollback.tag)
-    return ordered
 
 
 def _ledger_under_lock(connection: Connection, plan: Plan) -> tuple[list[_Row], list[_Row]]:
@@ -159,7 +125,7 @@ def _rows(connection: Connection, plan: Plan) -> list[_Row]:
     return [_Row(*row) for row in connection.execute(query)]
 
 
-def _run(connection: Connection, rollback: Rollback, observer: Observer | None) -> None:
+def _run(connection: Connection, rollback: Rollback, transaction: str, observer: Observer | None) -> None:
     if observer is not None:
         observer.before(connection, rollback.tag, 0, rollback.text)
     started = time.perf_counter()
@@ -171,11 +137,13 @@ def _run(connection: Connection, rollback: Rollback, observer: Observer | None) 
         raise RollbackFailed(
             f"{where}: {first_line(error)}", sqlstate=error.sqlstate, tag=rollback.tag, line=line
         ) from None
-    if connection.info.transaction_status != TransactionStatus.INTRANS:
-        raise RollbackFailed(
+    inside = connection.info.transaction_status == TransactionStatus.INTRANS
+    if not inside or _transaction_id(connection) != transaction:
+        raise RollbackUnknown(
             f"{rollback.file} ended the transaction that it runs in",
-            hint="remove BEGIN, COMMIT and ROLLBACK from it",
+            hint="compare the ledger and the schema before anything else",
             tag=rollback.tag,
+            transaction=transaction,
         )
     if observer is not None:
         observer.after(connection, rollback.tag, 0, rollback.text, time.perf_counter() - started)
@@ -194,12 +162,13 @@ def _forget(connection: Connection, plan: Plan, kept: Sequence[_Row], ours: Sequ
         raise RollbackFailed(f"the rollback SQL changed other rows of {plan.ledger_schema}.{plan.ledger_table}")
 
 
-def _transaction_id(connection: Connection) -> str | None:
+def _transaction_id(connection: Connection) -> str:
     row = connection.execute(TRANSACTION_ID).fetchone()
-    return str(row[0]) if row else None
+    assert row is not None, "a function call returns a row"
+    return str(row[0])
 
 
-def _commit(connection: Connection, transaction: str | None) -> None:
+def _commit(connection: Connection, transaction: str) -> None:
     try:
         finished = connection.execute("commit").statusmessage
     except psycopg.Error as error:

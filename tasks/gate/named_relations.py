@@ -2,23 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import postgast
-from postgast.pg_query_pb2 import DoStmt, DropStmt, List, ObjectType, RangeVar, String, Token
+from tasks.gate.sql import NotSql, ParsedStatement, enum, inner, nodes, parts, statements
+from tasks.gate.sql_tokens import words
 
-WORDS = frozenset({Token.Value("IDENT"), Token.Value("UIDENT")})
-STRINGS = frozenset({Token.Value("SCONST"), Token.Value("USCONST")})
-ON_A_TABLE = frozenset(ObjectType.Value(f"OBJECT_{kind}") for kind in ("TRIGGER", "RULE", "POLICY"))
-NESTING = 8  # strings of SQL within strings of SQL
+ON_A_TABLE = ("OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY")
+LONG = 200_000  # characters: a longer INSERT is rows, and its tree takes seconds to walk
+
+Name = tuple[str, str]  # schema ("" when the text leaves it out) and name
 
 
 @dataclass(frozen=True)
 class Named:
     """The names in one text."""
 
-    relations: frozenset[tuple[str, str]]  # schema ("" when the text leaves it out) and name, folded as the server does
-    words: frozenset[str]  # every identifier, also those in the body of a DO block
+    relations: frozenset[Name]  # folded as the server does
+    words: frozenset[str]  # every identifier, also those in the body of a DO block; none of a long INSERT
 
     def relation(self, schema: str, name: str) -> bool:
         """True when the text names this relation."""
@@ -35,49 +34,44 @@ def named(text: str) -> Named:
     Relations come from the parse tree, so a column or a word in a comment does not count. The body of a DO block is
     a string to that parser: there every identifier counts as the name of a relation.
     """
-    words = frozenset(_words(text))
     try:
-        tree = postgast.parse(text)
-    except postgast.PgQueryError:  # newer syntax than the parser's: every identifier counts
-        return Named(frozenset(("", word) for word in words), words)
-    found = {(r.schemaname, r.relname) for r in postgast.find_nodes(tree, RangeVar)}
-    for drop in postgast.find_nodes(tree, DropStmt):
-        found |= set(_dropped(drop))
-    for block in postgast.find_nodes(tree, DoStmt):
-        for body in postgast.find_nodes(block, String):
-            found |= {("", word) for word in _words(body.sval)}
-    return Named(frozenset(found), words)
+        found = statements(text)
+    except NotSql:  # newer syntax than the parser's: every identifier counts
+        every = frozenset(words(text))
+        return Named(frozenset(("", word) for word in every), every)
+    short = frozenset(word for s in found if not _rows(s) for word in words(s.text))
+    return Named(frozenset(name for statement in found for name in _relations(statement)), short)
 
 
-def _dropped(drop: Any) -> Iterator[tuple[str, str]]:
-    for listed in postgast.find_nodes(drop, List):
-        names = [part.sval for part in postgast.find_nodes(listed, String)]
-        if drop.remove_type in ON_A_TABLE:
-            names.pop()
-        if names:
-            yield (names[-2] if len(names) > 1 else "", names[-1])
+def together(several: list[Named]) -> Named:
+    """The names of several texts."""
+    return Named(
+        frozenset(name for one in several for name in one.relations),
+        frozenset(word for one in several for word in one.words),
+    )
 
 
-def _words(text: str, depth: int = 0) -> Iterator[str]:
-    """Identifiers as the server folds them, also those in strings: a DO block executes strings."""
-    if depth > NESTING:
+def _relations(statement: ParsedStatement) -> Iterator[Name]:
+    if _rows(statement):
+        yield statement.node.relation.schemaname, statement.node.relation.relname
         return
-    try:
-        tokens = postgast.scan(text).tokens
-    except postgast.PgQueryError:  # an ordinary string that is no SQL
-        return
-    source = text.encode()
-    for token in tokens:
-        piece = source[token.start : token.end].decode(errors="replace")
-        if token.token in STRINGS:
-            yield from _words(_content(piece), depth + 1)
-        elif token.token in WORDS or token.keyword_kind:
-            yield piece[1:-1].replace('""', '"') if piece.startswith('"') else piece.lower()
+    for kind, node in nodes(statement):
+        if kind == "RangeVar":
+            yield node.schemaname, node.relname
+    if statement.kind == "drop_stmt":
+        on_a_table = enum(statement.node, "remove_type") in ON_A_TABLE
+        for item in statement.node.objects:
+            names = parts(inner(item).items) if item.WhichOneof("node") == "list" else ()
+            yield from _qualified(names[:-1] if on_a_table else names)
+    if statement.kind == "do_stmt":
+        for word in words(statement.text):
+            yield "", word
 
 
-def _content(literal: str) -> str:
-    """The text of a quoted or dollar-quoted string."""
-    if literal.startswith("$"):
-        tag = literal[: literal.index("$", 1) + 1]
-        return literal.removeprefix(tag).removesuffix(tag)
-    return literal[literal.find("'") + 1 : -1].replace("''", "'")
+def _qualified(names: tuple[str, ...]) -> Iterator[Name]:
+    if names:
+        yield names[-2] if len(names) > 1 else "", names[-1]
+
+
+def _rows(statement: ParsedStatement) -> bool:
+    return statement.kind == "insert_stmt" and len(statement.text) > LONG

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tasks.gate.losses import Shape, Shapes, tables
-from tasks.gate.named_relations import Named, named
+from tasks.gate.named_relations import Named, named, together
 from tasks.gate.rehearsal import RehearsedStatement, RowChanges
 from tasks.gate.wording import count
 
@@ -20,7 +20,7 @@ def surprises(
         moved: labels, as of before, of tables whose content is another one afterwards.
     """
     names = [(statement, named(text)) for statement, text in statements]
-    every = Named(frozenset().union(*(n.relations for _, n in names)), frozenset().union(*(n.words for _, n in names)))
+    every = together([n for _, n in names])
     known = {shape.label: shape for shape in (*tables(after).values(), *tables(before).values())}
     told = [line for statement, n in names for line in _rows(statement, n, known, {**after, **before})]
     counted = {change.table for statement, _ in names for change in statement.rows}

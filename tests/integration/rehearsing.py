@@ -29,7 +29,8 @@ create table orders (
   id serial primary key, customer int not null references customers on delete cascade,
   total numeric(12,2) not null, note text
 );
-insert into customers (name, phone) select 'c' || g, case when g % 2 = 0 then '555-' || g end from generate_series(1, 100) g;
+insert into customers (name, phone) select 'c' || g, case when g % 2 = 0 then '555-' || g end
+  from generate_series(1, 100) g;
 insert into orders (customer, total, note) select 1 + g % 100, g, 'n' || g from generate_series(1, 2000) g;
 """
 
