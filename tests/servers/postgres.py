@@ -5,8 +5,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg import sql
 from pydantic import SecretStr
 
+from tasks.clients import postgres
+from tasks.clients.address import make_url, parameters
 from tasks.clients.embedded import EmbeddedServer
 
 # Durability is not what the tests are about; the crash tests kill processes, not the machine.
@@ -29,3 +32,22 @@ def fresh_database(server: EmbeddedServer, name: str) -> Iterator[SecretStr]:
         yield url
     finally:
         server.drop_database(unique)
+
+
+def changed(url: SecretStr, **parts: str) -> SecretStr:
+    """The same address with other parts."""
+    return make_url({**parameters(url), **parts})
+
+
+@contextmanager
+def login_role(server: EmbeddedServer, name: str, *, login: bool = True) -> Iterator[str]:
+    """A role of the server, and its password; dropped at the end."""
+    password = "small"
+    with postgres.connect(server.url(), purpose="test") as connection:
+        kind = sql.SQL("LOGIN" if login else "NOLOGIN")
+        create = sql.SQL("create role {} {} password {}")
+        connection.execute(create.format(sql.Identifier(name), kind, sql.Literal(password)))
+        try:
+            yield password
+        finally:
+            connection.execute(sql.SQL("drop owned by {0}; drop role {0}").format(sql.Identifier(name)))
