@@ -1,11 +1,12 @@
 """Finds the rollback SQL of each pending migration, in both shapes that teams use, and never guesses between two."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.drizzle.files import read_bytes
+from tasks.drizzle.files import names, read_bytes
 from tasks.gate.errors import GateError
 from tasks.gate.model import sha256
 from tasks.gate.plan import Migration, Problem, Rollback
@@ -29,6 +30,17 @@ class _Dated(NamedTuple):
     name: str
 
 
+class _Search(NamedTuple):
+    folder: Path
+    files: frozenset[str]
+    dated: tuple[_Dated, ...]
+    stamps: Counter[str]  # of the pending migrations
+    names: Counter[str]
+
+    def has(self, file: str) -> bool:
+        return file in self.files or ("/" in file and (self.folder / file).is_file())
+
+
 def find_rollbacks(folder: Path, pending: Sequence[Migration]) -> FoundRollbacks:
     """The rollback file of every pending migration: `<tag>.sql` or `rollback_YYYYMMDD_HHMMSS_name.sql`.
 
@@ -39,14 +51,20 @@ def find_rollbacks(folder: Path, pending: Sequence[Migration]) -> FoundRollbacks
         folder: where rollback SQL is kept; it need not exist.
         pending: in the order of the plan.
     """
-    listed = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    dated = [found for name in listed if (found := _dated(name)) is not None]
+    listed = sorted(names(folder)) if folder.is_dir() else []
+    search = _Search(
+        folder=folder,
+        files=frozenset(listed),
+        dated=tuple(found for name in listed if (found := _dated(name)) is not None),
+        stamps=Counter(map(_stamp, pending)),
+        names=Counter(_name(m.tag) for m in pending),
+    )
     rollbacks: list[Rollback] = []
     missing: list[str] = []
     notes: list[str] = []
     problems: list[Problem] = []
     for migration in pending:
-        files, note = _candidates(folder, migration, dated, pending)
+        files, note = _candidates(migration, search)
         if len(files) > 1:
             problems.append(_ambiguous(folder, migration.tag, files))
         elif not files:
@@ -69,21 +87,18 @@ def _dated(name: str) -> _Dated | None:
     return _Dated(name, stamp, rest.removeprefix("_"))
 
 
-def _candidates(
-    folder: Path, migration: Migration, dated: Sequence[_Dated], pending: Sequence[Migration]
-) -> tuple[list[str], str]:
+def _candidates(migration: Migration, search: _Search) -> tuple[list[str], str]:
     """The files that could be meant, and how the dated one was found when not by its time."""
-    own = [f"{migration.tag}{SUFFIX}"] if (folder / f"{migration.tag}{SUFFIX}").is_file() else []
+    own = [f"{migration.tag}{SUFFIX}"] if search.has(f"{migration.tag}{SUFFIX}") else []
     stamp, name = _stamp(migration), _name(migration.tag)
-    timed = [found for found in dated if found.stamp == stamp]
-    twins = [m for m in pending if _stamp(m) == stamp]
-    if len(timed) > 1 or len(twins) > 1:  # one second may hold several migrations: then the name decides, too
-        timed = [found for found in timed if found.name == name] or ([] if len(twins) > 1 else timed)
+    timed = [found for found in search.dated if found.stamp == stamp]
+    twins = search.stamps[stamp] > 1
+    if len(timed) > 1 or twins:  # one second may hold several migrations: then the name decides, too
+        timed = [found for found in timed if found.name == name] or ([] if twins else timed)
     if timed or own:
         return own + [found.file for found in timed], ""
-    times = {_stamp(m) for m in pending}
-    named = [found for found in dated if found.name == name and found.stamp not in times]
-    if not named or [m.tag for m in pending if _name(m.tag) == name] != [migration.tag]:
+    named = [found for found in search.dated if found.name == name and found.stamp not in search.stamps]
+    if not named or search.names[name] > 1:
         return [], ""
     note = (
         f"{named[0].file} was taken as the rollback of {migration.tag} by its name; its time is another ({stamp} UTC)"

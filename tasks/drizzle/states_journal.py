@@ -9,58 +9,65 @@ from tasks.gate.plan import Folder, Ledger, LedgerRow, Migration, PlannedMigrati
 DAY_MS = 24 * 60 * 60 * 1000  # a developer's clock may be off by less than that
 
 
+class _Seen:
+    """Folder and ledger, looked up by time and by hash."""
+
+    def __init__(self, folder: Folder, ledger: Ledger) -> None:
+        self.place = f"{ledger.schema_name}.{ledger.table}"
+        self.rows: dict[int | None, list[LedgerRow]] = {}
+        self.hashes: dict[int | None, set[str]] = {}  # of the entries of one time
+        for row in ledger.rows:
+            self.rows.setdefault(row.created_at, []).append(row)
+        for migration in folder.migrations:
+            self.hashes.setdefault(migration.created_at, set()).add(migration.hash)
+        self.moved = {row.hash: row for row in ledger.rows if row.created_at not in self.hashes}
+        self.newest = max((row.created_at for row in ledger.rows if row.created_at is not None), default=None)
+
+    def belongs(self, row: LedgerRow) -> bool:
+        """True when an entry has this row's time, or its content under another one."""
+        return row.created_at in self.hashes or any(row.hash in found for found in self.hashes.values())
+
+
 def journal_states(
     folder: Folder, ledger: Ledger, now_ms: int
 ) -> tuple[tuple[PlannedMigration, ...], tuple[Migration, ...], tuple[Problem, ...]]:
     """Told apart as facts: Drizzle 11.2 has it, with the sentences for the person who must repair it."""
-    place = f"{ledger.schema_name}.{ledger.table}"
-    judged = [_judge(m, ledger, folder.migrations, place) for m in folder.migrations]
+    seen = _Seen(folder, ledger)
+    judged = [_judge(m, seen) for m in folder.migrations]
     pending = tuple(m for m, (line, _) in zip(folder.migrations, judged, strict=True) if line.state is State.PENDING)
-    strangers = [row for row in ledger.rows if not _belongs(row, folder.migrations)]
+    strangers = [row for row in ledger.rows if not seen.belongs(row)]
     problems = (
-        *(_poison(ledger, place, now_ms)),
+        *_poison(ledger, seen.place, now_ms),
         *(problem for _, problem in judged if problem is not None),
-        *(_unknown(row, place) for row in strangers if row.created_at is not None),
+        *(_unknown(row, seen.place) for row in strangers if row.created_at is not None),
         *(problem for m in pending if (problem := _stamp(m, now_ms)) is not None),
     )
     lines = [*(line for line, _ in judged), *(_stranger(row) for row in strangers)]
     return tuple(lines), pending, problems
 
 
-def _judge(
-    migration: Migration, ledger: Ledger, migrations: tuple[Migration, ...], place: str
-) -> tuple[PlannedMigration, Problem | None]:
-    rows = [row for row in ledger.rows if row.created_at is not None and row.created_at == migration.created_at]
+def _judge(migration: Migration, seen: _Seen) -> tuple[PlannedMigration, Problem | None]:
+    when = migration.created_at
+    rows = seen.rows.get(when, []) if when is not None else []
     if any(row.hash == migration.hash for row in rows):
         return PlannedMigration(tag=migration.tag, state=State.APPLIED), None
-    own = [row for row in rows if row.hash not in _hashes_at(migrations, row.created_at)]
+    own = [row for row in rows if row.hash not in seen.hashes[when]]
     if own:
-        return edited(migration, own[0], place)
-    times = {m.created_at for m in migrations}
-    moved = next((row for row in ledger.rows if row.hash == migration.hash and row.created_at not in times), None)
-    newest = max((row.created_at for row in ledger.rows if row.created_at is not None), default=None)
-    behind = newest is not None and migration.created_at is not None and migration.created_at <= newest
+        return edited(migration, own[0], seen.place)
+    moved = seen.moved.get(migration.hash)
+    behind = seen.newest is not None and when is not None and when <= seen.newest
     if moved is not None and moved.created_at is None:
         sentence = f"row {moved.id} has its hash, but no created_at"
         return PlannedMigration(tag=migration.tag, state=State.POISON, sentence=sentence), None
     if moved is not None:
-        return _restamped(migration, moved, place, behind=behind)
+        return _restamped(migration, moved, seen.place, behind=behind)
     if behind:
-        return _skipped(migration, newest or 0, place)
+        return _skipped(migration, seen.newest or 0, seen.place)
     return PlannedMigration(tag=migration.tag, state=State.PENDING), None
 
 
-def _hashes_at(migrations: tuple[Migration, ...], when: int | None) -> set[str]:
-    return {m.hash for m in migrations if m.created_at == when}
-
-
-def _belongs(row: LedgerRow, migrations: tuple[Migration, ...]) -> bool:
-    """True when an entry has this row's time, or its content under a time that no row has."""
-    return any(m.created_at == row.created_at or m.hash == row.hash for m in migrations)
-
-
 def _restamped(migration: Migration, row: LedgerRow, place: str, *, behind: bool) -> tuple[PlannedMigration, Problem]:
-    then = "would skip everything generated before" if behind else "would run it again"
+    then = "would never run it" if behind else "would run it again"
     cause = (
         f"{migration.tag} ran under another time: row {row.id} of {place} has {row.created_at}, the journal has"
         f" {migration.created_at}; Drizzle {then}"

@@ -67,7 +67,7 @@ def _sentences(statement: ParsedStatement, new_tables: set[tuple[str, ...]]) -> 
 
 
 def _created(statement: ParsedStatement) -> Iterator[tuple[str, ...]]:
-    if statement.kind == "create_stmt":
+    if statement.kind == "create_stmt" and not statement.node.if_not_exists:
         yield sql.relation(statement.node.relation)
     elif statement.kind == "create_table_as_stmt":
         yield sql.relation(statement.node.into.rel)
