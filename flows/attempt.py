@@ -1,7 +1,6 @@
 """Steps 8 to 10: apply and verify, and when either fails, bring production back."""
 
 from tasks.apply_plan import apply_plan
-from tasks.recover import recover
 from tasks.verify_release import verify_release
 
 from flows.checklist import Checklist
@@ -47,6 +46,8 @@ def way_back(
     todo: Checklist, release: Release, workshop: Workshop, plan: Plan, rehearsal: Rehearsal, failure: GateError
 ) -> Outcome:
     """Bring production back and close; when that fails the release stays halted, and says what to do."""
+    from tasks.recover import recover
+
     try:
         recovery = todo.step(
             "Recover",
