@@ -18,8 +18,13 @@ def pause(attempt: int) -> None:
     time.sleep(random.uniform(0.5, 1.0) * min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE))  # noqa: S311 - jitter
 
 
-def patiently(call: Callable[[], T], *, attempts: int) -> T:
+def patiently(call: Callable[[], T], *, attempts: int, on: tuple[type[Unreachable], ...] = (Unreachable,)) -> T:
     """Call until the store answers, at most `attempts` times.
+
+    Args:
+        call: what to try.
+        attempts: how often at most.
+        on: the failures after which it is tried again.
 
     Raises:
         Unreachable: it did not; the last one.
@@ -27,6 +32,6 @@ def patiently(call: Callable[[], T], *, attempts: int) -> T:
     for attempt in range(attempts - 1):
         try:
             return call()
-        except Unreachable:
+        except on:
             pause(attempt)
     return call()

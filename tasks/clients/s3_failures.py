@@ -16,14 +16,9 @@ PRIVILEGES = (
     "and s3:ListBucketMultipartUploads there"
 )
 ABSENT = ("NoSuchKey", "NoSuchUpload", "404", "NotFound")
-TRANSIENT = (
-    "SlowDown",
-    "RequestTimeout",
-    "InternalError",
-    "ServiceUnavailable",
-    "BadDigest",
-    "XAmzContentSHA256Mismatch",
-)
+DENIED = ("AccessDenied", "403")
+TRANSIENT = ("SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable")
+GARBLED = ("BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody")
 SENTENCES = {
     "NoSuchBucket": ("there is no bucket {bucket} at {endpoint}", "create it, or correct GATE_STORE_URL"),
     "InvalidBucketName": ("{bucket} is no valid name of a bucket", "correct GATE_STORE_URL"),
@@ -54,6 +49,10 @@ class Conflict(Unreachable):
     """Somebody writes the same key at this very moment (409): which of the two wins is not known yet."""
 
 
+class Garbled(Unreachable):
+    """The store received other bytes than were sent."""
+
+
 @dataclass(frozen=True)
 class Where:
     """What a sentence may name."""
@@ -71,6 +70,7 @@ def speaking(where: Where, key: str = "") -> Iterator[None]:
         AlreadyThere: a condition of the request does not hold (412).
         NotThere: no such object.
         Conflict: another write of the same key is under way (409).
+        Garbled: the bytes were altered on the way.
         Unreachable: the store does not answer, or says that it cannot now.
         ConfigurationError: everything else.
     """
@@ -97,6 +97,8 @@ def _answered(error: boto.ClientError, where: Where, key: str) -> GateError:
         return NotThere(f"{where.store} has no object {key}", key=key)
     if status == 409:  # noqa: PLR2004
         return Conflict(f"another process writes {what} at this moment", hint="try again", key=key)
+    if code in GARBLED:
+        return Garbled(f"{what} did not arrive at {where.endpoint} as it was sent ({code})", hint="check the network")
     if code in SENTENCES:
         message, hint = SENTENCES[code]
         words = {"bucket": where.bucket, "store": where.store, "endpoint": where.endpoint, "verb": verb, "what": what}
@@ -125,7 +127,7 @@ def _unanswered(error: boto.BotoCoreError, where: Where) -> ConfigurationError:
         )
     if isinstance(error, boto.ParamValidationError):
         return ConfigurationError(f"{where.store} is no valid address of a bucket", hint="correct GATE_STORE_URL")
-    if isinstance(error, boto.HTTPClientError | boto.IncompleteReadError | boto.ResponseStreamingError):
+    if isinstance(error, boto.ConnectionError | boto.HTTPClientError | boto.IncompleteReadError):
         return Unreachable(
             f"{where.endpoint} does not answer ({_cause(error)})",
             hint="check endpoint_url in GATE_STORE_URL, the network and that the store runs",

@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from tasks.clients.object_store import AlreadyThere, NotThere, StoredEntry, Unreachable, checked_key
 from tasks.clients.patience import patiently, pause
-from tasks.clients.s3_failures import Where, speaking
+from tasks.clients.s3_failures import DENIED, Conflict, Garbled, Where, speaking
 from tasks.clients.s3_upload import WRITER, MultipartUpload, checksum, cut, part_size, written_by
 from tasks.gate.errors import ConfigurationError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
-TRIES = 4  # of one request by boto3, with back-off
+TRIES = 3  # of one request by boto3, with back-off
 ATTEMPTS = 6  # of ours, where the request is one of many and the work before it is worth more patience
 
 
@@ -58,7 +58,7 @@ class S3Store:
     def create(self, key: str, body: bytes) -> None:
         """Write an object only if the key is absent; a reply lost on the way is told from a lost race by a token."""
         token = secrets.token_hex(16)
-        patiently(lambda: self._put(key, body, token), attempts=ATTEMPTS)
+        patiently(lambda: self._put(key, body, token), attempts=ATTEMPTS, on=(Conflict, Garbled))
 
     def read(self, key: str) -> bytes:
         """The whole object."""
@@ -152,6 +152,12 @@ class S3Store:
         except AlreadyThere:
             if not written_by(self._client, self._bucket, self._key(key), token, lambda _key: self._speaking(key)):
                 raise
+        except ConfigurationError as refused:
+            if (
+                refused.nouns.get("code") in DENIED
+            ):  # some stores answer so when there is no bucket, not to tell strangers
+                self._bucket_must_exist()
+            raise
 
     def _pieces(self, key: str, place: "_Place", chunk: int) -> Iterator[bytes]:
         rest: dict[str, Any] = {"Range": f"bytes={place.at}-", "IfMatch": place.etag} if place.at else {}

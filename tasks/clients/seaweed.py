@@ -48,7 +48,8 @@ class SeaweedServer:
 
     def __init__(self) -> None:
         """Nothing is started yet."""
-        self.access_key, self.secret_key = _credentials()
+        self.access_key, self.secret_key = _credentials()  # may read and write in buckets that exist
+        self._admin_key, self._admin_secret = _credentials()
         self.reader_key, self.reader_secret = _credentials()  # may read and list, but not write
         self.endpoint = ""
         self._closing = ExitStack()
@@ -105,7 +106,7 @@ class SeaweedServer:
             client.create_bucket(Bucket=name)
 
     def client(self) -> "S3Client":
-        """A boto3 client with the server's own credentials, to look behind the store's interface."""
+        """A boto3 client that may do everything, to look behind the store's interface."""
         import boto3
         from botocore.config import Config
 
@@ -113,8 +114,8 @@ class SeaweedServer:
             "s3",
             endpoint_url=self.endpoint,
             region_name=REGION,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
+            aws_access_key_id=self._admin_key,
+            aws_secret_access_key=self._admin_secret,
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=10),
         )
 
@@ -155,12 +156,14 @@ class SeaweedServer:
         return False
 
     def _identities(self) -> list[dict[str, object]]:
-        writer = {"accessKey": self.access_key, "secretKey": self.secret_key}
-        reader = {"accessKey": self.reader_key, "secretKey": self.reader_secret}
-        everything = ["Admin", "Read", "Write", "List", "Tagging"]
+        def may(name: str, key: str, secret: str, *actions: str) -> dict[str, object]:
+            return {"name": name, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
+
+        # An administrator's PUT makes the bucket that it names, so the gate itself must not be one.
         return [
-            {"name": "gate", "credentials": [writer], "actions": everything},
-            {"name": "reader", "credentials": [reader], "actions": ["Read", "List"]},
+            may("admin", self._admin_key, self._admin_secret, "Admin", "Read", "Write", "List", "Tagging"),
+            may("gate", self.access_key, self.secret_key, "Read", "Write", "List", "Tagging"),
+            may("reader", self.reader_key, self.reader_secret, "Read", "List"),
         ]
 
 
