@@ -139,7 +139,7 @@ def _unanswered(error: boto.BotoCoreError, where: Where) -> ConfigurationError:
 
 
 def _cause(error: boto.BotoCoreError) -> str:
-    text = str(error).lower()
+    text = str(error.kwargs.get("error", "")).lower()
     if isinstance(error, boto.ConnectTimeoutError | boto.ReadTimeoutError):
         return "time ran out"
     if isinstance(error, boto.ProxyConnectionError):

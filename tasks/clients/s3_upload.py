@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WRITER = "gate-writer"  # metadata: a random token that tells our own object from a rival's after a lost reply
 SMALLEST_PART = 5 << 20  # S3's limits: 5 MiB to 5 GiB a part, 10,000 parts
 LARGEST_PART = 5 << 30
-PARTS_PER_SIZE = 1_000
+PARTS_PER_SIZE = 900
 SENDERS = 3  # parts on their way at a time
 IN_FLIGHT = 48 << 20  # bytes on their way at a time, unless a single part is larger
 ATTEMPTS = 6
@@ -35,7 +35,7 @@ class Speaking(Protocol):
 
 
 def part_size(number: int, smallest: int) -> int:
-    """Bytes of part `number` (from 0): doubled every 1,000 parts, so that 10,000 reach S3's 5 TiB whatever comes."""
+    """Bytes of part `number` (from 0): doubled every 900 parts, so that 10,000 hold S3's 5 TiB whatever comes."""
     return min(max(smallest, SMALLEST_PART) << (number // PARTS_PER_SIZE), LARGEST_PART)
 
 
