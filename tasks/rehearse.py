@@ -21,6 +21,7 @@ from tasks.kill_points import reached
 from tasks.rehearsal_states import PATIENCE_MS, Seen, changed_tables, ledger_names, look, losses, rows_of
 from tasks.rehearsal_watch import Watch
 from tasks.rehearse_rollback import rehearse_rollback
+from tasks.roll_back import missing_rollbacks
 
 Say = Callable[[str], None]
 
@@ -57,7 +58,7 @@ def rehearse(
     try:
         progress("copying the restored database")
         up_url = _fresh_copy(scratch, up, database)
-        trip_url = _fresh_copy(scratch, trip, database)
+        trip_url = None if missing_rollbacks(plan) else _fresh_copy(scratch, trip, database)
         reached("rehearse:copied")
         progress("reading the restored database")
         before = look(scratch.database_url(database), plan, programs)

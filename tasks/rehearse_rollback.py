@@ -34,7 +34,7 @@ class _Compared(NamedTuple):
 
 def rehearse_rollback(
     *,
-    url: SecretStr,
+    url: SecretStr | None,
     plan: Plan,
     before: Seen,
     again: str,
@@ -44,18 +44,17 @@ def rehearse_rollback(
     """Up, down, compare, up again; never raises for what the rollback SQL does.
 
     Args:
-        url: a copy of the restored database, free to be changed.
+        url: a copy of the restored database, free to be changed; None when rollback SQL is missing.
         plan: with its rollback SQL.
         before: the restored database.
         again: the schema text after the plan, which the second run must reach too.
         programs: pg_dump, as for `before`.
         progress: a figure that replaces the last one.
     """
-    missing = missing_rollbacks(plan)
-    if missing:
+    if url is None:
+        missing = listing(missing_rollbacks(plan))
         return RollbackRehearsal(
-            available=False,
-            sentence=f"no rollback SQL for {listing(missing)}: the way back is the restore of the backup",
+            available=False, sentence=f"no rollback SQL for {missing}: the way back is the restore of the backup"
         )
     with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
         try:

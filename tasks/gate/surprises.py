@@ -24,12 +24,14 @@ def surprises(
     known = {shape.label: shape for shape in (*tables(after).values(), *tables(before).values())}
     told = [line for statement, n in names for line in _rows(statement, n, known, {**after, **before})]
     counted = {change.table for statement, _ in names for change in statement.rows}
+    gone = list(_vanished(every, before, after))
+    explained = {*counted, *(shape.label for shape, _ in gone)}
     silent = [
         f"{label}: its content reads differently"
-        for label in sorted(moved)
-        if label not in counted and not _is_named(known[label], every, {**after, **before})
+        for label in sorted(set(moved) - explained)
+        if not _is_named(known[label], every, {**after, **before})
     ]
-    return (*told, *silent, *_vanished(every, before, after))
+    return (*told, *silent, *(line for _, line in gone))
 
 
 def _rows(statement: RehearsedStatement, n: Named, known: Mapping[str, Shape], shapes: Shapes) -> Iterator[str]:
@@ -55,16 +57,14 @@ def _is_named(shape: Shape, n: Named, shapes: Shapes) -> bool:
     return any(_is_named(shapes[parent], n, shapes) for parent in shape.parents if parent in shapes)
 
 
-def _vanished(every: Named, before: Shapes, after: Shapes) -> Iterator[str]:
+def _vanished(every: Named, before: Shapes, after: Shapes) -> Iterator[tuple[Shape, str]]:
     left = {(shape.kind, shape.label) for shape in after.values()}
     for oid, shape in sorted(before.items(), key=lambda item: item[1].label):
-        gone = oid not in after and (shape.kind, shape.label) not in left
-        if (
-            gone
-            and not _is_named(shape, every, before)
-            and not (shape.kind == "foreign key" and every.word(shape.word))
-        ):
-            yield f"{shape.kind} {shape.label} is gone"
-        elif oid in after and shape.kind == "table" and not _is_named(shape, every, before):
+        by_word = shape.kind == "foreign key" and every.word(shape.word)
+        if by_word or _is_named(shape, every, before):
+            continue
+        if oid not in after and (shape.kind, shape.label) not in left:
+            yield shape, f"{shape.kind} {shape.label} is gone"
+        elif oid in after and shape.kind == "table":
             for attribute in sorted(shape.columns.keys() - after[oid].columns.keys()):
-                yield f"column {shape.label}.{shape.columns[attribute]} is gone"
+                yield shape, f"column {shape.label}.{shape.columns[attribute]} is gone"

@@ -1,0 +1,270 @@
+"""The rehearsal says what each statement really locks, rewrites, builds and changes, and what is gone afterwards."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.clients.programs import Programs
+from tasks.clients.scratch import ScratchServer, scratch_server
+from tasks.gate.errors import Refused
+from tasks.gate.model import sha256
+from tasks.gate.rehearsal import RowChanges, worst_lock_sentence
+from tests.integration.rehearsing import Copy, restored_copy
+
+BREAK = "--> statement-breakpoint\n"
+
+
+@pytest.fixture(scope="module")
+def scratch(scratch_programs: Programs) -> Iterator[ScratchServer]:
+    with scratch_server(scratch_programs, configured=None, never=None) as server:
+        yield server
+
+
+@pytest.fixture
+def copy(scratch: ScratchServer, scratch_programs: Programs) -> Iterator[Copy]:
+    with restored_copy(scratch, scratch_programs) as restored:
+        yield restored
+
+
+def only(rehearsal):
+    (statement,) = rehearsal.statements
+    return statement
+
+
+def locks(statement):
+    return {(lock.relation, lock.mode) for lock in statement.locks}
+
+
+def test_adding_a_column_locks_everybody_out_and_rewrites_nothing(copy):
+    found = copy.rehearse("alter table orders add column paid boolean default false")
+    assert locks(only(found)) == {("public.orders", "AccessExclusiveLock")}
+    assert (only(found).rewrites, only(found).index_builds, only(found).rows) == ((), (), ())
+    assert (found.losses, found.surprises) == ((), ())
+    assert worst_lock_sentence(found).startswith("holds ACCESS EXCLUSIVE on public.orders for ")
+
+
+def test_a_change_of_type_rewrites_the_table_and_its_indexes_and_says_why(copy):
+    found = only(copy.rehearse("alter table orders alter column id type bigint"))
+    assert found.rewrites == ("public.orders (a column's type)",)
+    assert [name.split(" (")[0] for name in found.index_builds] == ["public.orders_pkey"]
+    assert found.wal_bytes > 100_000
+    assert found.size_delta > 0
+
+
+def test_a_default_computed_per_row_rewrites_the_table_and_says_why(copy):
+    found = only(copy.rehearse("alter table orders add column token uuid default gen_random_uuid()"))
+    assert found.rewrites == ("public.orders (a default computed per row)",)
+
+
+def test_a_wider_numeric_rewrites_nothing(copy):
+    found = only(copy.rehearse("alter table orders alter column total type numeric(14,2)"))
+    assert (found.rewrites, found.index_builds) == ((), ())
+
+
+def test_an_index_build_is_named_with_its_size_and_lets_readers_go_on(copy):
+    found = copy.rehearse("create index orders_note on orders (note)")
+    assert only(found).index_builds == ("public.orders_note (btree, 65.5 kB)",)
+    assert locks(only(found)) == {("public.orders", "ShareLock")}
+    assert worst_lock_sentence(found).endswith("writes wait")
+
+
+def test_an_empty_table_of_the_migrations_own_is_no_index_build(copy):
+    found = only(copy.rehearse("create table carts (id serial primary key, customer int references customers)"))
+    assert found.index_builds == ()
+    assert locks(found) == {("public.customers", "ShareRowExclusiveLock")}
+
+
+def test_an_update_of_all_rows_is_counted(copy):
+    found = only(copy.rehearse("update orders set total = total * 1.19"))
+    assert found.rows == (RowChanges(table="public.orders", updated=2000),)
+    assert locks(found) == {("public.orders", "RowExclusiveLock")}
+
+
+def test_truncate_cascade_that_reaches_another_table_shows_its_rows_as_lost_and_as_a_surprise(copy):
+    found = copy.rehearse("truncate customers cascade")
+    assert {(r.table, r.deleted, r.truncated) for r in only(found).rows} == {
+        ("public.customers", 100, True),
+        ("public.orders", 2000, True),
+    }
+    assert found.losses == ("100 of 100 rows of table public.customers", "2,000 of 2,000 rows of table public.orders")
+    assert found.surprises == ("public.orders: truncated, 2,000 rows deleted by 0001, statement 1",)
+
+
+def test_rows_that_come_after_a_truncate_are_told_apart_from_those_before(copy):
+    found = only(copy.rehearse("do $$ begin truncate orders; insert into orders values (1, 1, 1); end $$"))
+    assert found.rows == (RowChanges(table="public.orders", inserted=1, deleted=2000, truncated=True),)
+
+
+def test_a_dropped_column_is_lost_with_the_number_of_its_values(copy):
+    found = copy.rehearse("alter table customers drop column phone")
+    assert found.losses == ("column public.customers.phone with 50 values",)
+
+
+def test_a_dropped_table_is_lost_with_its_rows_and_the_foreign_key_behind_it_is_a_surprise(copy):
+    copy.sql("create view big as select * from orders")
+    found = copy.rehearse("drop table customers cascade", "drop view big")
+    assert found.losses == ("table public.customers with 100 rows",)
+    assert found.surprises == ("foreign key orders_customer_fkey of public.orders is gone",)
+
+
+def test_a_view_that_goes_with_a_table_is_a_surprise(copy):
+    copy.sql("create view big as select * from orders")
+    assert copy.rehearse("drop table orders cascade").surprises == ("view public.big is gone",)
+
+
+def test_renaming_loses_nothing(copy):
+    found = copy.rehearse(
+        "alter table orders rename column note to remark;" + BREAK + "alter table orders rename to purchases"
+    )
+    assert (found.losses, found.surprises) == ((), ())
+
+
+def test_values_set_to_null_are_lost(copy):
+    found = copy.rehearse("update customers set phone = null where id <= 20")
+    assert found.losses == ("10 of 50 values of column public.customers.phone",)
+
+
+def test_a_sequence_that_starts_again_is_a_loss(copy):
+    found = copy.rehearse("alter sequence orders_id_seq restart")
+    assert found.losses == ("the position of sequence public.orders_id_seq: at 2000 before, at 1 afterwards",)
+
+
+def test_what_a_trigger_does_is_a_surprise(copy):
+    copy.sql("""
+        create table audit (id serial, what text);
+        create function note() returns trigger language plpgsql as
+          $$ begin insert into audit (what) values (old.name); return new; end $$;
+        create trigger customers_note after update on customers for each row execute function note();
+    """)
+    found = copy.rehearse("update customers set name = upper(name) where id <= 5")
+    assert found.surprises == ("public.audit: 5 rows inserted by 0001, statement 1",)
+
+
+def test_a_cascading_delete_is_a_surprise(copy):
+    found = copy.rehearse("delete from customers where id = 1")
+    assert found.surprises == ("public.orders: 20 rows deleted by 0001, statement 1",)
+    assert found.losses == ("1 of 100 rows of table public.customers", "20 of 2,000 rows of table public.orders")
+
+
+def test_a_do_block_is_counted_and_what_its_body_names_is_no_surprise(copy):
+    found = copy.rehearse("do $$ begin execute 'delete from orders where id <= 7'; end $$")
+    assert only(found).rows == (RowChanges(table="public.orders", deleted=7),)
+    assert found.surprises == ()
+
+
+def test_a_column_that_goes_with_its_type_is_a_surprise(copy):
+    copy.sql("create type mood as enum ('sad', 'ok'); alter table customers add column mood mood")
+    assert copy.rehearse("drop type mood cascade").surprises == ("column public.customers.mood is gone",)
+
+
+def test_partitions_of_a_named_table_are_no_surprise(copy):
+    copy.sql("""
+        create table hits (at date, n int) partition by range (at);
+        create table hits_1 partition of hits for values from ('2026-01-01') to ('2027-01-01');
+        insert into hits values ('2026-05-05', 1);
+    """)
+    found = copy.rehearse("update hits set n = 2")
+    assert found.surprises == ()
+    assert only(found).rows == (RowChanges(table="public.hits_1", updated=1),)
+
+
+def test_a_materialised_view_that_is_refreshed_counts_as_rewritten(copy):
+    copy.sql("create materialized view totals as select customer, sum(total) from orders group by 1")
+    assert only(copy.rehearse("refresh materialized view totals")).rewrites == ("public.totals (refreshed)",)
+
+
+def test_a_table_that_is_sorted_anew_is_rewritten_and_not_truncated(copy):
+    found = only(copy.rehearse("cluster orders using orders_pkey"))
+    assert found.rewrites == ("public.orders (copied to a new file)",)
+    assert found.rows == ()
+
+
+def test_a_migration_may_move_the_search_path_the_role_and_its_settings(copy):
+    found = copy.rehearse(
+        BREAK.join(
+            [
+                "set local search_path to ''; set client_min_messages to error; reset all;",
+                "set role pg_monitor;",
+                "select 1;",
+                "reset role;",
+                "alter table public.orders alter column id type bigint;",
+            ]
+        )
+    )
+    assert [s.rewrites for s in found.statements][-1] == ("public.orders (a column's type)",)
+    assert all(s.locks == () for s in found.statements[:4])
+
+
+def test_a_lock_that_an_earlier_statement_took_is_shown_for_the_later_one(copy):
+    found = copy.rehearse(
+        "alter table orders add column a int;" + BREAK + "select pg_sleep(0.05);" + BREAK + "update orders set a = 1;"
+    )
+    first, _, last = found.statements
+    assert first.locks[0].held_seconds > 0.05 + last.seconds
+    assert [(lock.relation, lock.mode) for lock in last.held_before] == [("public.orders", "AccessExclusiveLock")]
+
+
+def test_what_the_gate_itself_locks_and_writes_is_left_out(copy):
+    found = copy.rehearse("select 1", "select 2")
+    assert [s.locks + s.rows for s in found.statements] == [(), ()]
+    assert (found.losses, found.surprises) == ((), ())
+
+
+def test_a_statement_that_fails_is_refused_with_its_place_and_without_values(copy):
+    copy.sql("insert into customers (name) values ('anna@example.com'), ('anna@example.com')")
+    plan = copy.plan(("0007_email", "select 1;" + BREAK + "select 2;\ncreate unique index u on customers (name);"))
+    with pytest.raises(Refused) as refused:
+        copy.of(plan)
+    expected = 'the rehearsal failed at 0007_email, statement 2 (line 2): could not create unique index "u" (23505)'
+    assert expected == refused.value.message
+    assert "anna" not in str(refused.value)
+    assert refused.value.hint.startswith("production is untouched; the data holds duplicates")
+
+
+def test_a_value_that_cannot_be_converted_is_not_shown(copy):
+    with pytest.raises(Refused) as refused:
+        copy.rehearse("alter table customers alter column name type int using name::int")
+    assert refused.value.message.endswith("invalid input syntax for type integer: (the value is not shown) (22P02)")
+
+
+def test_a_deferred_constraint_that_fails_at_commit_is_refused(copy):
+    copy.sql("alter table orders alter constraint orders_customer_fkey deferrable initially deferred")
+    with pytest.raises(Refused, match="the rehearsal failed at COMMIT: insert or update on table"):
+        copy.rehearse("insert into orders (customer, total) values (999, 1)")
+
+
+def test_the_restored_database_stays_as_it_is_and_the_copies_are_gone(copy):
+    copy.rehearse("drop table orders", rollbacks={"0001": "create table orders (id int)"})
+    assert copy.ask("select count(*) from orders") == [(2000,)]
+    left = copy.ask(f"select datname from pg_database where datname like '{copy.name}%'")
+    assert left == [(copy.name,)]
+
+
+def test_the_copies_are_gone_after_a_failure_too_and_what_a_crash_left_is_no_hindrance(copy):
+    copy.scratch.create_database(f"{copy.name}_up")
+    with pytest.raises(Refused):
+        copy.rehearse("select 1/0")
+    left = copy.ask(f"select datname from pg_database where datname like '{copy.name}%'")
+    assert left == [(copy.name,)]
+
+
+def test_the_schema_text_is_that_of_the_migrated_copy_without_any_trace_of_the_gate(copy):
+    found = copy.rehearse("alter table orders add column paid boolean")
+    assert "paid boolean" in found.schema_text
+    assert "gate" not in found.schema_text
+    assert "__drizzle_migrations" not in found.schema_text
+    assert found.schema_sha256 == sha256(found.schema_text.encode())
+
+
+def test_a_ledger_that_is_not_the_plans_is_refused(copy):
+    plan = copy.plan(("0001", "select 1"))
+    copy.sql("insert into drizzle.__drizzle_migrations (hash, created_at) values ('other', 1500)")
+    with pytest.raises(Refused, match="changed since the plan was made"):
+        copy.of(plan)
+
+
+def test_another_build_of_the_server_is_said(copy):
+    plan = copy.plan(("0001", "select 1"))
+    other = plan.identity.model_copy(update={"server_version_num": 150020})
+    assert copy.of(plan).same_server_build
+    assert not copy.of(plan.model_copy(update={"identity": other})).same_server_build
