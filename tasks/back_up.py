@@ -9,7 +9,8 @@ import psycopg
 from pydantic import SecretStr
 
 from config.policy import Policy
-from tasks.backup_folder import MANIFEST, claim, discard_quietly, dump_key, folder, globals_key, settings_key
+from tasks.backup_folder import MANIFEST, claim, discard_quietly, dump_key, globals_key, settings_key
+from tasks.backup_folder import folder as folder_of
 from tasks.backup_meter import SPEAK_EVERY_S, Meter
 from tasks.clients import fingerprints, source
 from tasks.clients.compression import compress
@@ -48,7 +49,7 @@ class _Folder:
         return dump_key(self.target, self.backup, self.compression)
 
     def key(self, name: str) -> str:
-        return folder(self.target, self.backup) + name
+        return folder_of(self.target, self.backup) + name
 
     def put_globals(self, text: bytes) -> StoredObject:
         key = globals_key(self.target, self.backup, self.compression)
@@ -110,7 +111,8 @@ def take_backup(
         folder = _Folder(store, target, backup, policy.backup.compression)
         try:
             parts = part_bytes or policy.backup.part_megabytes * MEBIBYTE
-            manifest = _take(folder, _Source(url, programs, snapshot, identity), now, Meter(progress), parts)
+            meter = Meter(progress, "stored" if folder.compression == "none" else "compressed")
+            manifest = _take(folder, _Source(url, programs, snapshot, identity), now, meter, parts)
             reached("backup:before-manifest")
             store.create(folder.key(MANIFEST), manifest.stored())
         except psycopg.Error as error:

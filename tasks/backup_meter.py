@@ -16,6 +16,7 @@ class Meter:
     """Counts what passes by, and says so now and then."""
 
     progress: Callable[[str], None]
+    word: str = "compressed"  # what the bytes are that go into the store
     raw: int = 0
     stored: int = 0
     tables: tuple[int, int] = (0, 0)
@@ -47,4 +48,4 @@ class Meter:
         self.spoke = now
         speed = rate(self.raw, now - self.began)
         done, total = self.tables
-        self.progress(f"backing up: {size(self.stored)} compressed, {speed} read, {done} of {total} tables")
+        self.progress(f"backing up: {size(self.stored)} {self.word}, {speed} read, {done} of {total} tables")

@@ -18,8 +18,8 @@ def how_to(manifest: Manifest, address: str) -> tuple[str, ...]:
 
     Args:
         manifest: the backup.
-        address: of the store, without credentials: `file:///...` or `s3://bucket/prefix`, perhaps with
-            `?endpoint_url=...`.
+        address: as `ObjectStore.describe()` says it: `file:///...`, `s3://bucket/prefix` or
+            `s3://bucket/prefix at https://endpoint`.
     """
     suffix = SUFFIXES[manifest.compression]
     dump, roles = f"dump{suffix}", f"globals.sql{suffix}"
@@ -48,11 +48,10 @@ def how_to(manifest: Manifest, address: str) -> tuple[str, ...]:
 
 def fetch(address: str, key: str, name: str) -> str:
     """The shell line that brings one object of the store into the current folder."""
-    place, _, query = address.partition("?")
+    place, _, endpoint = address.partition(" at ")
     source = f"{place.rstrip('/')}/{key}"
     if source.startswith("file://"):
         return f"cp {shlex.quote(unquote(urlsplit(source).path))} {name}"
-    endpoint = next((p.partition("=")[2] for p in query.split("&") if p.startswith("endpoint_url=")), "")
     option = f" --endpoint-url {shlex.quote(endpoint)}" if endpoint else ""
     return f"aws s3 cp{option} {shlex.quote(source)} {name}"
 
