@@ -1,0 +1,98 @@
+"""A Prefect server of the demo's own: on loopback, with its rows in a folder that goes with it."""
+
+import socket
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from tasks.clients.child import Child, plain_environment, start
+from tasks.gate.errors import ConfigurationError
+
+START_SECONDS = 60.0  # 5 to 9 s on an idle machine
+HOST = "127.0.0.1"
+
+
+class PrefectServer:
+    """A Prefect server, visible at `ui`; it ends with this process, whatever ends that."""
+
+    def __init__(self, home: Path) -> None:
+        """Nothing is started yet.
+
+        Args:
+            home: an empty folder for everything it writes.
+        """
+        self.home = home
+        self.port = 0
+        self._closing = ExitStack()
+
+    @property
+    def api(self) -> str:
+        """What PREFECT_API_URL says."""
+        return f"http://{HOST}:{self.port}/api"
+
+    @property
+    def ui(self) -> str:
+        """Where to look with a browser."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that a flow needs to be seen there, and to tell nobody else about it."""
+        return {
+            "PREFECT_API_URL": self.api,
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+        }
+
+    def start(self) -> Self:
+        """Start it and wait until it answers.
+
+        Raises:
+            ConfigurationError: it does not come up.
+        """
+        self.port = _free_port()
+        argv = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(self.port)]
+        environment = {
+            **plain_environment(),
+            **self.environment,
+            "PREFECT_API_URL": self.api,
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self.home / 'prefect.db'}",
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            "PREFECT_LOGGING_LEVEL": "ERROR",
+            "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+        }
+        self.home.mkdir(parents=True, exist_ok=True)
+        child = self._closing.enter_context(start(argv, environment=environment, cwd=self.home))
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise _failure(child)
+            time.sleep(0.1)
+        return self
+
+    def stop(self) -> None:
+        """End it; safe to call twice."""
+        self._closing.close()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.api}/health", timeout=2.0, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+
+def _failure(child: Child) -> ConfigurationError:
+    said = child.error_text().strip().splitlines()[-1:] or ["it said nothing"]
+    return ConfigurationError(f"the demo's Prefect server does not start: {said[0]}", hint="try again")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
