@@ -16,8 +16,9 @@ from tasks.clients.address import make_url
 from tasks.clients.child import plain_environment
 from tasks.clients.cluster_folder import cluster_folder, socket_folder
 from tasks.clients.parent_death import spawn
+from tasks.clients.program_copy import for_server
 from tasks.clients.programs import Programs
-from tasks.clients.server_account import for_server, hand_over, stepped_down
+from tasks.clients.server_account import hand_over, stepped_down
 from tasks.gate.errors import ConfigurationError
 
 START_S = 60.0  # a cluster that is not ready after this long will not be, in seconds
@@ -34,7 +35,6 @@ ALWAYS = {
     "lc_messages": "C",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "restart_after_crash": "off",
 }
 
 

@@ -25,7 +25,7 @@ CAUSES: tuple[Cause, ...] = (
         "put the password into the URL, or into the file that PGPASSFILE names",
     ),
     Cause(
-        r"password authentication failed|SASL authentication failed|wrong password|28P01",
+        r"password authentication failed|SASL authentication failed|wrong password",
         "the password was not accepted for user {user}",
         "check the user and the password in the URL; percent-encode @ : / ? # in them",
     ),

@@ -71,7 +71,7 @@ def connect(
         statement_timeout_ms: how long a statement may run, in ms; 0 is no limit.
         idle_timeout_ms: how long a transaction may sit idle, in ms; 0 for a session that holds a dump's snapshot.
         database: another database than the URL's, on the same server.
-        connect_timeout_s: how long one host may take to answer, in seconds.
+        connect_timeout_s: how long one host may take to answer, in seconds; the URL's connect_timeout goes first.
 
     Raises:
         ConfigurationError: it could not be opened, with the cause and a remedy, and without the password.
@@ -81,7 +81,7 @@ def connect(
         found["dbname"] = database
     # Text may not carry NUL and application_name holds 63 bytes; the server cuts, but pg_stat_activity should be whole.
     name = f"gate {purpose}"[:63]
-    ours = {"application_name": name, "client_encoding": "UTF8", "connect_timeout": str(connect_timeout_s)}
+    ours = {"application_name": name, "client_encoding": "UTF8"}
     limits = {
         "lock_timeout": f"{lock_timeout_ms}ms",
         "statement_timeout": f"{statement_timeout_ms}ms",
@@ -91,7 +91,7 @@ def connect(
         limits["default_transaction_read_only"] = "on"
     try:
         connection: Connection = psycopg.connect(
-            **{**KEEPALIVES, **found, **ours},  # type: ignore[arg-type]
+            **{**KEEPALIVES, "connect_timeout": str(connect_timeout_s), **found, **ours},  # type: ignore[arg-type]
             autocommit=True,
             prepare_threshold=None,
         )

@@ -41,7 +41,6 @@ SETTINGS = {
     "restart_after_crash": "off",  # a crash in here is a finding, not something to go on after
 }
 LOCALE_PROVIDER_SINCE = 150000
-STRATEGY_SINCE = 150000
 TEMPLATE_COPY_MS = 3_600_000  # a copy of a large database, in ms
 WITHOUT_FORCE_BEFORE = 130000
 STRATEGY_SINCE = 150000
@@ -80,8 +79,6 @@ class ScratchServer:
         command = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
             command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
-            if self.version_num >= STRATEGY_SINCE:  # measured: a third to a half of the time that wal_log takes
-                command += sql.SQL(" STRATEGY file_copy")
             if self.version_num >= STRATEGY_SINCE:  # files as a whole: a third of the time that block by block takes
                 command += sql.SQL(" STRATEGY file_copy")
         elif like is not None:

@@ -10,12 +10,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.clients import embedded, postgres, server_account
+from tasks.clients import embedded, postgres, program_copy
 from tasks.clients.address import parameters
-from tasks.clients.cluster_folder import survivors, sweep
+from tasks.clients.cluster_folder import sweep
+from tasks.clients.cluster_survivors import survivors
 from tasks.clients.embedded import EmbeddedServer
+from tasks.clients.program_copy import for_server
 from tasks.clients.programs import Programs, embedded_programs
-from tasks.clients.server_account import for_server, is_root, reachable
+from tasks.clients.server_account import is_root, reachable
 from tasks.gate.errors import ConfigurationError
 
 
@@ -130,7 +132,7 @@ def test_a_copy_that_somebody_else_could_have_made_is_not_trusted(
     hidden_programs: Programs, own_temporary_folder: Path, monkeypatch
 ):
     # As an ordinary user there is no stepping down and no copy: what is asked here is root's question.
-    monkeypatch.setattr(server_account, "reachable", lambda path: own_temporary_folder in (path, *path.parents))
+    monkeypatch.setattr(program_copy, "reachable", lambda path: own_temporary_folder in (path, *path.parents))
     copy = for_server(hidden_programs).directory.parents[2]
     copy.chmod(0o777)
     with pytest.raises(ConfigurationError, match="is not ours, so the programs in it are not trusted"):

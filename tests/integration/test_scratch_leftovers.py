@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from tasks.clients import cluster_folder as cluster_folder_module
-from tasks.clients import postgres
+from tasks.clients import cluster_survivors, postgres
 from tasks.clients.address import parameters
-from tasks.clients.cluster_folder import OWNER, PREFIX, cluster_folder, survivors, sweep
+from tasks.clients.cluster_folder import PREFIX, cluster_folder, sweep
+from tasks.clients.cluster_survivors import survivors
+from tasks.clients.owned_folder import OWNER
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import scratch_server
 
@@ -90,14 +91,16 @@ def test_a_killed_gate_takes_the_server_with_it_and_the_next_start_sweeps(own_te
 
 
 def test_a_server_that_outlived_its_gate_is_swept(own_temporary_folder, monkeypatch):
-    monkeypatch.setattr(cluster_folder_module, "LAST_WORDS_S", 0.5)
+    monkeypatch.setattr(cluster_survivors, "LAST_WORDS_S", 0.5)
     gate, folder = hold("time.sleep(60)")
     postmaster = int((folder / "data" / "postmaster.pid").read_text().split("\n")[0])
     os.kill(postmaster, signal.SIGSTOP)  # it cannot hear that its gate dies
     gate.kill()
     gate.wait()
     assert postmaster in survivors(folder)
+    _, number = (folder / "data" / "postmaster.pid").read_text().split("\n")[6].split()
     assert sweep(own_temporary_folder) == 1
+    assert number not in [line.split()[1] for line in Path("/proc/sysvipc/shm").read_text().splitlines()]
     assert survivors(folder) == []
     assert not folder.exists()
 
@@ -158,3 +161,20 @@ def test_the_owner_holds_the_lock_while_it_lives():
         assert (folder / OWNER).read_text() == f"{os.getpid()}\n"
         with pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_the_password_file_of_a_killed_gate_is_swept(own_temporary_folder):
+    script = (
+        "import time; from tasks.clients.child import connection_environment\n"
+        "with connection_environment('postgresql://u:secret@h/d') as seen:\n"
+        "    print(seen['PGPASSFILE'], flush=True); time.sleep(60)"
+    )
+    gate = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert gate.stdout is not None
+    password = Path(gate.stdout.readline().strip())
+    sweep(own_temporary_folder)
+    assert "secret" in password.read_text()
+    gate.kill()
+    gate.communicate()
+    sweep(own_temporary_folder)
+    assert not password.parent.exists()
