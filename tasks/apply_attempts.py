@@ -8,7 +8,6 @@ from datetime import datetime
 
 from tasks.apply_attempt import ApplyFailed, AttemptObserver, OthersWrite, failure_in_words, sqlstate
 from tasks.clients.postgres import Connection
-from tasks.drizzle.applying import apply
 from tasks.gate.applied import Applied, applied_sentence
 from tasks.gate.errors import GateError
 from tasks.gate.plan import Plan
@@ -21,6 +20,7 @@ from tasks.kill_points import reached
 from tasks.lock_watch import LockWatch
 from tasks.probe_production import Patience, probe_production, settle_production
 from tasks.release import Release
+from tasks.tool import tool
 
 WORTH_ANOTHER = {"55P03", "40P01"}  # lock_not_available, deadlock_detected: the whole transaction is tried again
 
@@ -71,7 +71,7 @@ class Attempts:
         raise AssertionError("the ladder ends every attempt but the last one")
 
     def _once(self, observer: AttemptObserver) -> None:
-        apply(
+        tool(self.plan.tool).apply(
             self.connection,
             generation=self.plan.generation,
             schema=self.plan.ledger_schema,

@@ -8,12 +8,12 @@ import psycopg
 from tasks.clients import postgres
 from tasks.clients.postgres import Connection
 from tasks.clients.sessions import GateSession, application_name, end_session, sessions_named
-from tasks.drizzle.ledger import read_ledger
 from tasks.gate.errors import ConfigurationError, GateError, NotRecovered
 from tasks.gate.names import failed_name, restore_name
 from tasks.gate.plan import Ledger, LedgerRow, Plan
 from tasks.gate.production import LedgerShows, ProductionState, Related, Settled, settle
 from tasks.release import Release
+from tasks.tool import tool
 from tasks.workshop import production_url
 
 TRANSACTION = "select pg_catalog.pg_xact_status(%s::pg_catalog.xid8)"
@@ -108,7 +108,7 @@ def end_leftovers(release: Release, plan: Plan) -> list[str]:
 
 def _look(connection: Connection, release_id: str, plan: Plan, transaction: str | None) -> ProductionState:
     identity = postgres.identity(connection)
-    ledger = read_ledger(connection, plan.ledger_schema, plan.ledger_table)
+    ledger = tool(plan.tool).read_ledger(connection, plan.ledger_schema, plan.ledger_table)
     names = [plan.identity.database, failed_name(plan.identity.database, release_id)]
     related = connection.execute(RELATED, [[*names, restore_name(plan.identity.database, release_id)]]).fetchall()
     return ProductionState(

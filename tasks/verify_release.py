@@ -5,7 +5,6 @@ import time
 from tasks.clients import postgres
 from tasks.clients.programs import find
 from tasks.clients.schema_text import schema_difference, schema_text
-from tasks.drizzle.ledger import read_ledger
 from tasks.gate.applied import Verified
 from tasks.gate.plan import Plan
 from tasks.gate.production import LedgerShows
@@ -14,6 +13,7 @@ from tasks.gate.wording import count, duration, listing
 from tasks.invariants import read_invariants
 from tasks.probe_production import ledger_shows
 from tasks.release import Release
+from tasks.tool import tool
 from tasks.watch import VerificationFailed, ask_application, ask_invariants, watch
 from tasks.workshop import production_url
 
@@ -63,7 +63,7 @@ def verify_release(release: Release, plan: Plan, rehearsal: Rehearsal) -> Verifi
 
 def _ledger_and_indexes(release: Release, plan: Plan) -> str:
     with postgres.connect(production_url(release.settings), purpose="verify", read_only=True) as connection:
-        ledger = read_ledger(connection, plan.ledger_schema, plan.ledger_table)
+        ledger = tool(plan.tool).read_ledger(connection, plan.ledger_schema, plan.ledger_table)
         invalid = [name for (name,) in connection.execute(INVALID)]
     if ledger_shows(ledger, plan) is not LedgerShows.AFTER:
         raise VerificationFailed(

@@ -1,0 +1,185 @@
+"""Step 10: bring production back by the first rung that holds, show that it is back, and say what could not be kept."""
+
+from tasks.clients.programs import Programs, find
+from tasks.finish_swap import finish_swap
+from tasks.free_space import free_bytes
+from tasks.gate.errors import GateError, NotRecovered
+from tasks.gate.plan import Plan
+from tasks.gate.production import ProductionState, Settled, Standing
+from tasks.gate.recovery import Choice, Circumstances, Recovery, Rung, choose_rung
+from tasks.gate.rehearsal import Rehearsal
+from tasks.gate.wording import count
+from tasks.interruption import interrupt_on_sigterm
+from tasks.kill_points import reached
+from tasks.probe_production import Patience, settle_production
+from tasks.release import Release
+from tasks.restore_backup import after_swap, restore_and_swap
+from tasks.restore_beside import recorded_backup
+from tasks.roll_back import RollbackFailed
+from tasks.roll_back_production import roll_back_production
+from tasks.schema_before import changes_since_before
+
+SHOWN = 6  # lines of a difference in a message
+
+
+def recover(
+    release: Release,
+    plan: Plan,
+    rehearsal: Rehearsal,
+    failure: GateError,
+    *,
+    programs: Programs | None = None,
+    patience: Patience | None = None,
+) -> Recovery:
+    """Bring production back after a failed apply or verification.
+
+    Safe to run twice: a recovery that the record holds is returned, and one that was cut off goes on from what the
+    record and production show. No rung is tried twice for the same failure, so it never loops.
+
+    Args:
+        release: whose record holds the backup, and hears of each rung.
+        plan: what was, or was to be, applied.
+        rehearsal: says whether the rollback SQL holds.
+        failure: what went wrong first; every error raised here names it as its cause.
+        programs: pg_restore; found on the machine when None.
+        patience: how long to look for an unknown outcome.
+
+    Raises:
+        NotRecovered: production is not back; the sentence says how it is and the hint what to do.
+    """
+    if (recorded := release.record.last("recovered")) is not None:
+        return Recovery.model_validate(recorded.body)
+    try:
+        with interrupt_on_sigterm():
+            swapped = finish_swap(release)
+            if swapped is not None:
+                return _record(release, after_swap(release, swapped, plan, rehearsal))
+            transaction = str(failure.nouns.get("transaction") or "") or None
+            state, settled = settle_production(release, plan, transaction=transaction, patience=patience)
+            return _climb(
+                release, plan, rehearsal, _circumstances(release, rehearsal, state, settled), programs, patience
+            )
+    except NotRecovered as error:
+        raise error from failure
+    except GateError as error:
+        hint = error.hint or f"look at production, then `gate resume {release.id}`"
+        raise NotRecovered(error.message, hint=hint) from failure
+
+
+def _circumstances(release: Release, rehearsal: Rehearsal, state: ProductionState, settled: Settled) -> Circumstances:
+    earlier = release.record.last("recovering")
+    given_up = earlier is not None and earlier.body.get("rung") == Rung.RESTORE
+    return Circumstances(
+        standing=settled.standing,
+        seen=settled.sentence,
+        rollback_holds=rehearsal.rollback.holds,
+        rollback_sentence=rehearsal.rollback.sentence,
+        allow_rollback=release.policy.recovery.allow_rollback,
+        rollback_failed="given up before this process took over" if given_up else "",
+        backup_proved=release.record.last("proved") is not None,
+        allow_restore=release.policy.recovery.allow_restore,
+        logical_slots=state.logical_slots,
+        subscriptions=state.subscriptions,
+        bytes=state.bytes,
+        free_bytes=free_bytes(release),
+    )
+
+
+def _climb(
+    release: Release,
+    plan: Plan,
+    rehearsal: Rehearsal,
+    now: Circumstances,
+    programs: Programs | None,
+    patience: Patience | None,
+) -> Recovery:
+    """Try the rungs in their order; one that failed is not chosen again."""
+    while True:
+        choice = choose_rung(now)
+        if choice.rung is Rung.HALT:
+            raise NotRecovered(choice.sentence, hint=_what_to_do(release, now))
+        already = release.record.last("recovering")
+        if choice.rung is not Rung.TRANSACTION or already is None:
+            release.record.append("recovering", choice)
+        release.say(f"recovering: {choice.sentence}")
+        reached(f"recover:{choice.rung}")
+        if choice.rung is Rung.TRANSACTION:
+            return _record(release, _as_before(release, plan, already_rolled_back=_was_rolling_back(release)))
+        try:
+            if choice.rung is Rung.ROLLBACK:
+                return _record(release, _rolled_back(release, plan, rehearsal, patience))
+            return _record(release, _restored(release, plan, rehearsal, choice, programs))
+        except RollbackFailed as failure:
+            now = now.model_copy(update={"rollback_failed": failure.message})
+        except NotRecovered:
+            raise
+        except GateError as failure:
+            if choice.rung is Rung.ROLLBACK:
+                raise
+            now = now.model_copy(update={"restore_failed": failure.message})
+
+
+def _was_rolling_back(release: Release) -> bool:
+    event = release.record.last("recovering")
+    return event is not None and event.body.get("rung") == Rung.ROLLBACK
+
+
+def _as_before(release: Release, plan: Plan, *, already_rolled_back: bool) -> Recovery:
+    _refuse_other_schema(release, plan)
+    if already_rolled_back:
+        return Recovery(rung=Rung.ROLLBACK, sentence=_rolled_back_sentence(plan, ""))
+    return Recovery(
+        rung=Rung.TRANSACTION,
+        sentence="production is as before: the transaction was rolled back, nothing was committed",
+    )
+
+
+def _rolled_back(release: Release, plan: Plan, rehearsal: Rehearsal, patience: Patience | None) -> Recovery:
+    gone = roll_back_production(release, plan, rehearsal, recorded_backup(release), patience=patience)
+    _, settled = settle_production(release, plan, patience=patience)
+    if settled.standing is not Standing.UNTOUCHED:
+        raise NotRecovered(f"the rollback SQL ran, but {settled.sentence}")
+    _refuse_other_schema(release, plan)
+    return Recovery(rung=Rung.ROLLBACK, sentence=_rolled_back_sentence(plan, gone))
+
+
+def _rolled_back_sentence(plan: Plan, gone: str) -> str:
+    taken_back = f"{count(len(plan.pending), 'migration')} taken back with the rehearsed rollback SQL"
+    return f"production is as before: {taken_back}" + (f"; with it went {gone}" if gone else "")
+
+
+def _refuse_other_schema(release: Release, plan: Plan) -> None:
+    """Nobody may be told "as before" when the schema is not."""
+    if not (lines := changes_since_before(release, plan) or ()):
+        return
+    shown = [line for line in lines if line[:1] in "+-" and not line.startswith(("+++", "---")) and line[1:].strip()]
+    raise NotRecovered(
+        "the ledger is as before, but the schema is not (- before the release, + now):\n" + "\n".join(shown[:SHOWN]),
+        hint=f"if that is not somebody else's change, `gate restore {_backup(release)}` brings the backup back",
+        difference=list(lines),
+    )
+
+
+def _restored(
+    release: Release, plan: Plan, rehearsal: Rehearsal, choice: Choice, programs: Programs | None
+) -> Recovery:
+    programs = programs or find(plan.identity.major, release.settings.pg_bin, server=False)
+    release.progress(choice.sentence)
+    return restore_and_swap(release, recorded_backup(release), programs, plan=plan, rehearsal=rehearsal)
+
+
+def _record(release: Release, recovery: Recovery) -> Recovery:
+    reached("recover:done")
+    release.record.append("recovered", recovery)
+    return recovery
+
+
+def _what_to_do(release: Release, now: Circumstances) -> str:
+    if now.standing is Standing.UNKNOWN:
+        return f"find out what production shows, then `gate resume {release.id}`"
+    return f"production runs with the migrations applied; fix forward, or `gate restore {_backup(release)}` by hand"
+
+
+def _backup(release: Release) -> str:
+    event = release.record.last("proved")
+    return str(event.body["backup"]) if event else "BACKUP"

@@ -1,0 +1,177 @@
+"""Restore the proved backup into a database beside production, on production's own server, and prove it there."""
+
+import time
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+from pydantic import SecretStr
+
+from tasks.backups import find_backup
+from tasks.clients import fingerprints, postgres
+from tasks.clients.address import parameters
+from tasks.clients.database_settings import apply_settings, settings_of
+from tasks.clients.postgres import Connection
+from tasks.clients.programs import Programs
+from tasks.gate.errors import GateError, Refused
+from tasks.gate.fingerprint import differences
+from tasks.gate.manifest import Manifest
+from tasks.gate.model import Model, sha256
+from tasks.gate.names import restore_name
+from tasks.gate.wording import count, duration
+from tasks.kill_points import reached
+from tasks.release import Release
+from tasks.restore_into import restore_into
+from tasks.workshop import production_url
+
+HOURS_MS = 21_600_000  # reading or analysing every row of a large database, in ms
+DATABASE = "select oid::bigint from pg_catalog.pg_database where datname = %s"
+DROP = "drop database if exists {} with (force)"
+
+
+class RestoreDiffers(GateError):
+    """The backup was restored, but what came of it is not what the manifest says."""
+
+
+class Beside(Model):
+    """A database that is ready to take production's name."""
+
+    sentence: str
+    database: str
+    oid: int
+    backup: str
+    seconds: float
+
+
+def recorded_backup(release: Release) -> Manifest:
+    """The one backup that this release proved; no other is ever used (failure-modes R11).
+
+    Raises:
+        Refused: none is recorded as proved, or the stored manifest is not the one that was proved.
+    """
+    proved = release.record.last("proved")
+    if proved is None:
+        raise Refused("no proved backup is in the record of this release")
+    manifest = find_backup(release.store, release.target, str(proved.body["backup"]))
+    if sha256(manifest.stored()) != proved.body["manifest_sha256"]:
+        raise Refused(
+            f"the manifest of {manifest.id} is not the one that was proved",
+            hint="find out who may write to the store; `gate backups` lists the others",
+        )
+    return manifest
+
+
+def restore_beside(release: Release, manifest: Manifest, programs: Programs, *, carry: bool = True) -> Beside:
+    """Create `<name>_restore_<release>`, restore, compare every fingerprint, analyse, carry the settings over.
+
+    Safe to run twice: a finished one is taken from the record; half of one, which a dead process left, is dropped
+    first. It may be dropped because its name is this release's own and it never held production's.
+
+    Args:
+        release: its id is in the database's name, and its record says when it is ready.
+        manifest: the backup.
+        programs: pg_restore.
+        carry: take owner, grants and settings from production as it is now; from the manifest when production is gone.
+
+    Raises:
+        Refused: the stored bytes are not what the manifest says, or do not restore.
+        RestoreDiffers: they restore to something else.
+    """
+    url = production_url(release.settings)
+    name = restore_name(parameters(url)["dbname"], release.id)
+    if (ready := _ready(release, name, manifest)) is not None:
+        return ready
+    began = time.monotonic()
+    server = postgres.with_database(url, release.policy.recovery.maintenance_database)
+    _drop_leftover(server, name)
+    reached("restore:before")
+    restored = restore_into(
+        store=release.store,
+        manifest=manifest,
+        url_of_server=server,
+        database=name,
+        programs=programs,
+        progress=release.progress,
+    )
+    reached("restore:restored")
+    rows = _prove(restored.url, manifest, release)
+    _analyse(restored.url)
+    statements = _settings(url) if carry else manifest.database_settings
+    _carry_over(server, restored.url, name, statements)
+    reached("restore:carried")
+    seconds = time.monotonic() - began
+    beside = Beside(
+        sentence=f"{manifest.id} restored beside production as {name} and proved there: {rows}, {duration(seconds)}",
+        database=name,
+        oid=_oid(server, name) or 0,
+        backup=manifest.id,
+        seconds=round(seconds, 3),
+    )
+    release.record.append("restored_beside", beside)
+    return beside
+
+
+def _ready(release: Release, name: str, manifest: Manifest) -> Beside | None:
+    event = release.record.last("restored_beside")
+    if event is None:
+        return None
+    beside = Beside.model_validate(event.body)
+    server = postgres.with_database(production_url(release.settings), release.policy.recovery.maintenance_database)
+    same = (beside.database, beside.backup) == (name, manifest.id) and _oid(server, name) == beside.oid
+    return beside if same else None
+
+
+def _oid(server: SecretStr, name: str) -> int | None:
+    with postgres.connect(server, purpose="restore beside", read_only=True) as connection:
+        row = connection.execute(DATABASE, [name]).fetchone()
+    return int(row[0]) if row else None
+
+
+def _drop_leftover(server: SecretStr, name: str) -> None:
+    with postgres.connect(server, purpose="restore beside") as connection:
+        connection.execute(sql.SQL(DROP).format(sql.Identifier(name)))
+
+
+def _prove(url: SecretStr, manifest: Manifest, release: Release) -> str:
+    """Compare the restored database with the manifest, as the proof on the scratch server did (failure-modes R8)."""
+    with _session(url) as connection:
+        found = fingerprints.take(
+            connection, progress=lambda done, total: release.progress(f"comparing: {done} of {total} tables")
+        )
+    if lines := differences(manifest.fingerprint, found, later=manifest.sequences_after):
+        raise RestoreDiffers(
+            f"{manifest.id} was restored, but {lines[0]}" + (f" (and {len(lines) - 1} more)" if lines[1:] else ""),
+            hint="it was not swapped in; the restored database stays for a look",
+            differences=list(lines),
+        )
+    rows = sum(table.rows for table in found.tables.values())
+    return f"{count(len(found.tables), 'table')} and {count(rows, 'row')} equal"
+
+
+def _analyse(url: SecretStr) -> None:
+    """pg_dump below 18 carries no statistics: without them the first queries would be planned blindly (R6)."""
+    with _session(url, read_only=False) as connection:
+        connection.execute("analyze")
+
+
+def _settings(url: SecretStr) -> tuple[str, ...]:
+    with postgres.connect(url, purpose="settings", read_only=True) as connection:
+        return settings_of(connection)
+
+
+def _carry_over(server: SecretStr, url: SecretStr, name: str, statements: Sequence[str]) -> None:
+    """Give the restored database what hangs on the name (R3), and read it back."""
+    try:
+        with postgres.connect(server, purpose="carry over") as connection:
+            apply_settings(connection, name, statements)
+    except psycopg.Error as error:
+        said = error.diag.message_primary or "the connection was lost"
+        raise Refused(f"the settings of the database cannot be carried over to {name}: {said}") from None
+    if missing := [s for s in statements if s not in _settings(url)]:
+        raise RestoreDiffers(f"a setting of the database did not arrive in {name}: {missing[0]}")
+
+
+def _session(url: SecretStr, *, read_only: bool = True) -> Connection:
+    return postgres.connect(
+        url, purpose="prove beside", read_only=read_only, statement_timeout_ms=HOURS_MS, idle_timeout_ms=HOURS_MS
+    )

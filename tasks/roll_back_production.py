@@ -1,0 +1,102 @@
+"""The second rung: the rehearsed rollback SQL, in production, with the same patience for locks as the apply."""
+
+import itertools
+import random
+import time
+from contextlib import closing
+
+import psycopg
+from psycopg import sql
+
+from tasks.clients import postgres
+from tasks.clients.postgres import Connection
+from tasks.clients.table_rows import tables
+from tasks.gate.manifest import Manifest
+from tasks.gate.plan import Plan
+from tasks.gate.production import Standing
+from tasks.gate.rehearsal import Rehearsal, statement_timeout_ms
+from tasks.gate.retry import Ladder, pause_after
+from tasks.gate.wording import count, duration, listing
+from tasks.kill_points import reached
+from tasks.lock_watch import LockWatch
+from tasks.probe_production import Patience, settle_production
+from tasks.release import Release
+from tasks.roll_back import RollbackFailed, RollbackUnknown, roll_back
+from tasks.workshop import production_url
+
+WORTH_ANOTHER = {"55P03", "40P01"}
+ROWS = "select count(*) from only {}"
+
+
+def roll_back_production(
+    release: Release, plan: Plan, rehearsal: Rehearsal, manifest: Manifest | None, *, patience: Patience | None = None
+) -> str:
+    """Take the plan back; returns what went with it, in words, empty when nothing did.
+
+    Safe to run twice: it removes only rows of the ledger that this plan wrote, and refuses when they are not on top.
+
+    Raises:
+        RollbackFailed: it was not taken back; the plan is still applied.
+        NotRecovered: the reply to COMMIT was lost, and production cannot say what became of it.
+    """
+    limits = release.policy.apply
+    timeout = statement_timeout_ms(rehearsal.rollback.seconds, limits)
+    session = postgres.connect(
+        production_url(release.settings),
+        purpose=f"roll back {release.id}",
+        lock_timeout_ms=limits.lock_timeout_ms,
+        statement_timeout_ms=timeout,
+    )
+    pid = session.info.backend_pid
+    with closing(session), LockWatch(production_url(release.settings), pid, f"watch {release.id}") as watch:
+        gone = _only_here(session, plan, manifest)
+        _attempts(release, plan, session, watch, patience)
+    reached("rollback:committed")
+    return gone
+
+
+def _attempts(release: Release, plan: Plan, session: Connection, watch: LockWatch, patience: Patience | None) -> None:
+    limits = release.policy.apply
+    ladder = Ladder(
+        lock_timeout_ms=limits.lock_timeout_ms, attempts=limits.attempts, max_wait_seconds=limits.max_wait_seconds
+    )
+    began = time.monotonic()
+    for attempt in itertools.count(1):
+        watch.blockers()
+        try:
+            return roll_back(session, plan, lock_timeout_ms=limits.lock_timeout_ms)
+        except RollbackUnknown as unknown:
+            session.close()
+            transaction = str(unknown.nouns.get("transaction") or "") or None
+            _, settled = settle_production(release, plan, transaction=transaction, patience=patience)
+            if settled.standing is Standing.APPLIED:
+                raise RollbackFailed(f"{unknown.message}, and it did not take effect") from None
+            return None
+        except RollbackFailed as failure:
+            elapsed = time.monotonic() - began
+            retry = failure.nouns.get("sqlstate") in WORTH_ANOTHER
+            pause = pause_after(ladder, attempt, elapsed, random.random()) if retry else None  # noqa: S311 - jitter
+            if pause is None:
+                raise
+            who = listing(watch.blockers(), limit=3)
+            release.say(f"rollback, attempt {attempt}: {failure.message}, held by {who}; again in {duration(pause)}")
+            time.sleep(pause)
+    return None
+
+
+def _only_here(session: Connection, plan: Plan, manifest: Manifest | None) -> str:
+    """Rows of tables that the backup does not have: they go with the rollback, and are counted first."""
+    if manifest is None:
+        return ""
+    ledger = sql.Identifier(plan.ledger_schema, plan.ledger_table).as_string(None)
+    said = []
+    for label, table in tables(session).items():
+        if label in manifest.fingerprint.tables or label == ledger:
+            continue
+        try:
+            row = session.execute(sql.SQL(ROWS).format(sql.Identifier(table.schema, table.name))).fetchone()
+        except psycopg.Error:
+            said.append(f"{label} (not counted)")
+        else:
+            said += [f"{label} ({count(row[0], 'row')})"] if row and row[0] else []
+    return listing(said, limit=8) if said else ""
