@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from config.policy import Policy
 from tasks.gate.evidence import Finding, Waiver, require_waivable, with_waivers
 from tasks.gate.redaction import secrets_of
 from tasks.preflight import (
@@ -57,14 +58,23 @@ CHECKS: tuple[Check[Question], ...] = (
 )
 
 
-def checks_for(question: Question) -> tuple[Check[Question], ...]:
-    """The checklist of one release: the gate's own checks, then the team's commands.
+def checks_for(policy: Policy) -> tuple[Check[Question], ...]:
+    """The checklist under a policy: the gate's own checks, then the team's commands.
 
     Raises:
         ConfigurationError: a command has the name of another check.
     """
     own = [check.name for check in CHECKS]
-    return (*CHECKS, *team_commands.command_checks(question.policy.checks.command, own))
+    return (*CHECKS, *team_commands.command_checks(policy.checks.command, own))
+
+
+def accept_waivers(policy: Policy, waivers: Sequence[Waiver]) -> None:
+    """Refuse waivers that cannot count before a release is opened: it would be refused for a slip of the pen.
+
+    Raises:
+        ConfigurationError: no such check, a waiver that policy forbids, or one without a name or a reason.
+    """
+    require_waivable([check.name for check in checks_for(policy)], waivers, policy.checks)
 
 
 def run_checks(question: Question, waivers: Sequence[Waiver]) -> tuple[Finding, ...]:
@@ -73,8 +83,8 @@ def run_checks(question: Question, waivers: Sequence[Waiver]) -> tuple[Finding, 
     Raises:
         ConfigurationError: a waiver that cannot count; nothing was asked then.
     """
-    checks = checks_for(question)
-    require_waivable([check.name for check in checks], waivers, question.policy.checks)
+    accept_waivers(question.policy, waivers)
+    checks = checks_for(question.policy)
     findings = []
     for finding in ask_all(checks, question, secrets_of(question.settings)):
         question.say(f"{finding.verdict:>14}  {finding.title}: {finding.sentence}")

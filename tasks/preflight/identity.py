@@ -12,7 +12,7 @@ def ask(question: Question) -> Answer:
     checks = question.policy.checks
     problems = [
         *_unlike(now, checks.expected_database, checks.expected_system_identifier),
-        *_moved(now, question.plan.identity, question.known_as, question.settings.target),
+        *_moved(now, question.plan.identity, question.known_as(), question.settings.target),
     ]
     named = f"database {now.database} of cluster {now.system_identifier}"
     lines = [f"{named}, timeline {now.timeline}, PostgreSQL {now.server_version}"]

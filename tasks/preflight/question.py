@@ -19,6 +19,7 @@ from tasks.drizzle.folder import read_folder
 from tasks.gate.errors import ConfigurationError, GateError
 from tasks.gate.identity import Identity
 from tasks.gate.plan import Folder, Plan
+from tasks.known_identity import known_identity
 from tasks.release import Release
 from tasks.replay import replay
 from tasks.workshop import Workshop
@@ -129,7 +130,7 @@ class Question(Surroundings):
 
     plan: Plan
     folder: Folder
-    known_as: Identity | None = None  # which database the newest earlier release of this target was for
+    known_as: Callable[[], Identity | None] = lambda: None  # the database of the newest earlier release of this target
 
     def __post_init__(self) -> None:
         """Prepare the replay; it runs at the first call."""
@@ -139,7 +140,7 @@ class Question(Surroundings):
         )
 
     @classmethod
-    def about(cls, release: Release, workshop: Workshop, plan: Plan, *, known_as: Identity | None = None) -> Self:
+    def about(cls, release: Release, workshop: Workshop, plan: Plan) -> Self:
         """The checklist of a release; the workshop keeps the scratch server for the steps that follow."""
         return cls(
             settings=release.settings,
@@ -150,7 +151,7 @@ class Question(Surroundings):
             say=release.say,
             plan=plan,
             folder=read_folder(release.settings.migrations),
-            known_as=known_as,
+            known_as=lambda: known_identity(release.store, release.target, before=release.id),
         )
 
     @property

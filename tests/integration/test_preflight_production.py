@@ -208,7 +208,8 @@ def test_a_database_that_took_the_place_of_the_planned_one_fails(question: Quest
 
 
 def test_a_targets_name_that_stood_for_another_database_fails(question: Question) -> None:
-    question.known_as = question.identity.model_copy(update={"system_identifier": "1", "database": "crm"})
+    crm = question.identity.model_copy(update={"system_identifier": "1", "database": "crm"})
+    question.known_as = lambda: crm
     answer = identity.CHECK.ask(question)
     assert answer.verdict is Verdict.FAIL
     assert answer.sentence.startswith("the target's name production stood for crm of cluster 1 until now, and is used")
@@ -216,7 +217,8 @@ def test_a_targets_name_that_stood_for_another_database_fails(question: Question
 
 
 def test_a_restored_database_under_the_same_name_is_still_the_target(question: Question) -> None:
-    question.known_as = question.identity.model_copy(update={"database_oid": 1, "timeline": 7})
+    restored = question.identity.model_copy(update={"database_oid": 1, "timeline": 7})
+    question.known_as = lambda: restored
     assert identity.CHECK.ask(question).verdict is Verdict.NOT_CONFIGURED
 
 
