@@ -1,7 +1,6 @@
 """The release record: the one source of truth, a chain of events in object storage."""
 
 import difflib
-import json
 import os
 import secrets
 import socket
@@ -10,11 +9,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
 from tasks.clients.event_chain import EventChain
 from tasks.clients.object_store import ObjectStore
-from tasks.gate.chain import Event
+from tasks.gate.chain import BrokenChain, Event, plain_body
 from tasks.gate.errors import ConfigurationError, Fenced
 from tasks.gate.model import Model
 from tasks.gate.story import Story, fold
@@ -129,11 +126,14 @@ class Record:
 
         Raises:
             Fenced: another process claimed the release, or works on it.
+            ConfigurationError: a claim on a release that was never opened.
         """
         with self._lock:
             self._load()
+            if kind == "claimed" and not self._chain.events:
+                raise _unknown(release_ids(self._chain.store, self.target), self.target, self.release)
             self._refuse_if_fenced(kind)
-            plain = _plain(body)
+            plain = plain_body(body)
             if kind == "opened":  # so that no record can pass for another release's
                 plain = {"release": self.release, "target": self.target, **plain}
             return self._write(kind, plain, lambda newer: self._yield_to(kind, newer))
@@ -143,11 +143,13 @@ class Record:
 
         Raises:
             AlreadyDecided: somebody decided before; names who, when and through which door.
-            ConfigurationError: the release is closed.
+            ConfigurationError: the release is closed, or was never opened.
         """
-        plain = _plain(body)
+        plain = plain_body(body)
         with self._lock:
             self.refresh()
+            if not self._chain.events:
+                raise _unknown(release_ids(self._chain.store, self.target), self.target, self.release)
             self._refuse_if_decided(plain)
             return self._write(kind, plain, lambda _newer: self._refuse_if_decided(plain))
 
@@ -165,6 +167,9 @@ class Record:
     def _load(self) -> None:
         if not self._loaded:
             self._chain.load()
+            opened = self._chain.events[0].body.get("release") if self._chain.events else None
+            if opened not in (None, self.release):
+                raise BrokenChain(f"the record of {self.release} is that of {opened}: objects were exchanged")
             self._loaded = True
 
     def _write(self, kind: str, body: dict[str, Any], lost: Callable[[list[Event]], None]) -> Event:
@@ -207,16 +212,19 @@ class Record:
             )
         first = self.decision(str(body.get("digest", "")))
         if first:
-            who, door = first.body.get("who") or first.by, first.body.get("door")
-            through = f" through {door}" if door else ""
-            raise AlreadyDecided(
-                f"release {self.release} was already {first.kind} by {who}{through} at {first.at}",
-                hint="the first decision counts; `gate status` shows what comes of it",
-                kind=first.kind,
-                who=who,
-                at=first.at,
-                door=door or "",
-            )
+            raise self._decided(first)
+
+    def _decided(self, first: Event) -> AlreadyDecided:
+        who, door = str(first.body.get("who") or first.by), str(first.body.get("door") or "")
+        how = f"was already {first.kind} by {who}{f' through {door}' if door else ''} at"
+        return AlreadyDecided(
+            f"release {self.release} {'expired at' if first.kind == 'expired' else how} {first.at}",
+            hint="the first decision counts; `gate status` shows what comes of it",
+            kind=first.kind,
+            who=who,
+            at=first.at,
+            door=door,
+        )
 
 
 def new_owner() -> str:
@@ -227,13 +235,6 @@ def new_owner() -> str:
 def release_ids(store: ObjectStore, target: str) -> tuple[str, ...]:
     """Every release of a target, oldest first."""
     return tuple(store.folders(f"{target}/releases/"))
-
-
-def _plain(body: dict[str, Any] | Model | None) -> dict[str, Any]:
-    # As it will be read again: lists for tuples, and no half of a surrogate pair, which no JSON file can hold.
-    value = body.model_dump(mode="json") if isinstance(body, Model) else to_jsonable_python(body or {})
-    plain: dict[str, Any] = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    return plain
 
 
 def _unknown(known: tuple[str, ...], target: str, release: str) -> ConfigurationError:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
 
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.model import Model, canonical, sha256
@@ -51,6 +52,13 @@ def decode(key: str, blob: bytes) -> Event:
     if not intact or digest != sha256(canonical(content)):
         raise BrokenChain(f"event {name} was altered after it was written: its content does not match its checksum")
     return event
+
+
+def plain_body(body: dict[str, Any] | Model | None) -> dict[str, Any]:
+    """A body as it will be read again: lists for tuples, and no half of a surrogate pair, which no JSON can hold."""
+    value = body.model_dump(mode="json") if isinstance(body, Model) else to_jsonable_python(body or {})
+    plain: dict[str, Any] = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return plain
 
 
 def number_of(key: str) -> int | None:

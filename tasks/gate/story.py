@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from tasks.gate.chain import Event
 from tasks.gate.model import Model
-from tasks.gate.story_sentences import minute, moment, said, text
+from tasks.gate.story_sentences import minute, said, text
+from tasks.gate.wording import between, parse_moment
 
 WAITING, HALTED, APPROVED, EXPIRED = "waiting for approval", "halted", "approved", "expired"
 INTERRUPTED, REJECTED, REFUSED, RECOVERED = "interrupted", "rejected", "refused", "recovered"
@@ -102,10 +103,10 @@ def fold(events: Sequence[Event], now: datetime, release: str = "") -> Story:
         now: the moment of the question, for what expires.
         release: the id, when the first event does not hold it.
     """
-    first, last = (events[0], events[-1]) if events else (None, None)
+    first = events[0] if events else None
     name = release or (text(first.body, "release") if first else "")
     state, sentence = _standing(events, now)
-    ended = next((e for e in reversed(events) if e.kind == "closed"), None)
+    ended = next((e for e in events if e.kind == "closed"), None)
     planned, asked, backup = (_body(events, kind) for kind in ("planned", "asked", "backed_up"))
     claim = next((e for e in reversed(events) if e.kind == "claimed"), first)
     halted = state == HALTED
@@ -121,25 +122,25 @@ def fold(events: Sequence[Event], now: datetime, release: str = "") -> Story:
         backup=text(backup, "backup"),
         claimed_by=claim.by if claim else "",
         started_at=first.at if first else "",
-        ended_at=ended.at if ended and last else "",
+        ended_at=ended.at if ended else "",
         steps=_steps(events),
     )
 
 
 def _standing(events: Sequence[Event], now: datetime) -> tuple[str, str]:
-    state, sentence, since = "checking", "nothing is recorded yet", None
+    state, sentence = "checking", "its first event is missing" if events else "nothing is recorded yet"
     interrupted = False
     for event in events:
         if event.kind == "closed":
             return _end(event)
         if event.kind in LEADS_TO:
-            state, sentence, since = LEADS_TO[event.kind], said(event.kind, event.body), event
+            state, sentence = LEADS_TO[event.kind], said(event.kind, event.body)
         interrupted = event.kind == "noted" and text(event.body, "sentence").startswith(INTERRUPTED)
     if state in (WAITING, APPROVED) and (late := _too_late(events, now, state, sentence)):
         return EXPIRED, late
     if interrupted and state not in PATIENT:
         return INTERRUPTED, f"interrupted while {state}; the last that is known: {sentence}"
-    return state, sentence if since else "opened, and nothing else is known"
+    return state, sentence
 
 
 def _end(event: Event) -> tuple[str, str]:
@@ -149,7 +150,7 @@ def _end(event: Event) -> tuple[str, str]:
 
 def _too_late(events: Sequence[Event], now: datetime, state: str, sentence: str) -> str:
     until = _body(events, "asked").get("expires_at")
-    expires = moment(until) if until else None
+    expires = parse_moment(str(until))
     if expires is None or now.astimezone(UTC) < expires:
         return ""
     before = f"{sentence}, but the approval" if state == APPROVED else "nobody decided, and the request"
@@ -193,8 +194,7 @@ def _steps(events: Sequence[Event]) -> tuple[Step, ...]:
 
 
 def _between(start: str, end: str) -> float:
-    first, last = moment(start), moment(end)
-    return max(0.0, (last - first).total_seconds()) if first and last else 0.0  # a clock may have stepped back
+    return max(0.0, between(start, end) or 0.0)  # a clock may have stepped back
 
 
 def _body(events: Sequence[Event], kind: str) -> dict[str, object]:

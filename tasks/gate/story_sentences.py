@@ -1,7 +1,7 @@
 """What each event of a release says to a person: one sentence a kind, whatever its body holds."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from tasks.gate import wording
@@ -21,19 +21,10 @@ def text(body: Body, name: str) -> str:
     return " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
 
 
-def moment(value: object) -> datetime | None:
-    """A recorded time; None when it is none."""
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
 def minute(value: object) -> str:
     """A recorded time to the minute, in UTC, as sentences say it."""
-    found = moment(value)
-    return f"{found:%Y-%m-%d %H:%M} UTC" if found else "an unknown time"
+    found = wording.parse_moment(str(value))
+    return f"{found.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if found else "an unknown time"
 
 
 def _rows(body: Body, name: str) -> list[Any]:
