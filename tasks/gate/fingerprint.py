@@ -82,7 +82,7 @@ def _sequences(
         if last is None and want != got:
             lines.append(f"sequence {name}: {_position(want)} expected, {_position(got)} found")
         elif last is not None and not _within(want, got, last):
-            span = f"between {_position(want)} and {_position(last)}"
+            span = f"at {want.last_value} to {last.last_value}"
             lines.append(f"sequence {name}: {span} expected, {_position(got)} found")
     return lines
 
