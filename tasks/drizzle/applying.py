@@ -16,7 +16,7 @@ from tasks.drizzle.failures import (
     statement_failed,
     transaction_ended,
 )
-from tasks.drizzle.ledger import read_ledger
+from tasks.drizzle.ledger import beside_parameters, look_at_ledger, read_ledger
 from tasks.gate.errors import Refused
 from tasks.gate.plan import Ledger, Migration
 
@@ -107,7 +107,7 @@ def apply(
     try:
         for migration in pending:
             _run(connection, migration, observer)
-            _record(connection, ledger, generation, migration, transaction)
+            _record(connection, beside_parameters(schema, table), generation, migration, transaction)
         if observer is not None:
             observer.committing(connection)
     except BaseException:
@@ -125,7 +125,7 @@ def _refuse_unsendable(migration: Migration) -> None:
 
 def _create_ledger(connection: Connection, generation: int, schema: str, table: str) -> None:
     """As Drizzle, but only what is missing: the same result, and no CREATE privilege needed when nothing is."""
-    ledger = read_ledger(connection, schema, table)
+    ledger = look_at_ledger(connection, schema, table)
     if not ledger.schema_exists:
         connection.execute(sql.SQL(CREATE_SCHEMA).format(schema=sql.Identifier(schema)))
     if not ledger.exists:

@@ -54,12 +54,16 @@ class OtherLedger(NamedTuple):
         return f"{self.schema_name}.{self.table}"
 
 
-def read_ledger(connection: Connection, schema: str, table: str) -> Ledger:
-    """The rows of Drizzle's table, and what shape it has.
+def beside_parameters(schema: str, table: str) -> sql.Identifier:
+    """The ledger's name for a query that has parameters: psycopg takes a lone % in such a text for one of them."""
+    return sql.Identifier(schema.replace("%", "%%"), table.replace("%", "%%"))
+
+
+def look_at_ledger(connection: Connection, schema: str, table: str) -> Ledger:
+    """Whether Drizzle's table is there and what shape it has, without its rows and without waiting for its locks.
 
     Raises:
-        ConfigurationError: it may not be read.
-        Refused: what is there under that name is not a table of Drizzle's, or somebody holds it locked.
+        Refused: what is there under that name is not a table of Drizzle's.
     """
     found = connection.execute(LOOK, [table, schema]).fetchone()
     kind, columns = found or (None, [])
@@ -74,9 +78,22 @@ def read_ledger(connection: Connection, schema: str, table: str) -> Ledger:
             f"{schema}.{table} {what}, so it is not Drizzle's table of migrations",
             hint="set GATE_MIGRATIONS_SCHEMA and GATE_MIGRATIONS_TABLE to the one that the project's migrator uses",
         )
-    has_name = "name" in columns
-    rows = _rows(connection, schema, table, has_name=has_name)
-    return Ledger(schema_name=schema, table=table, exists=True, schema_exists=True, has_name=has_name, rows=rows)
+    return Ledger(
+        schema_name=schema, table=table, exists=True, schema_exists=True, has_name="name" in columns, rows=()
+    )
+
+
+def read_ledger(connection: Connection, schema: str, table: str) -> Ledger:
+    """The rows of Drizzle's table, and what shape it has.
+
+    Raises:
+        ConfigurationError: it may not be read.
+        Refused: what is there under that name is not a table of Drizzle's, or somebody holds it locked.
+    """
+    ledger = look_at_ledger(connection, schema, table)
+    if not ledger.exists:
+        return ledger
+    return ledger.model_copy(update={"rows": _rows(connection, schema, table, has_name=ledger.has_name)})
 
 
 def other_ledgers(connection: Connection, ledger: Ledger, hashes: Collection[str]) -> tuple[OtherLedger, ...]:
@@ -92,7 +109,7 @@ def other_ledgers(connection: Connection, ledger: Ledger, hashes: Collection[str
 
 
 def _other(connection: Connection, schema: str, table: str, hashes: list[str]) -> OtherLedger:
-    query = sql.SQL(KNOWN_HASHES).format(ledger=sql.Identifier(schema, table))
+    query = sql.SQL(KNOWN_HASHES).format(ledger=beside_parameters(schema, table))
     try:
         row = connection.execute(query, [hashes]).fetchone()
     except psycopg.Error:

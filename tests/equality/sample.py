@@ -1,0 +1,67 @@
+"""Writes sample folders of migrations in both layouts, from a list of texts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FIRST_WHEN = 1_750_000_000_000  # June 2025, in ms
+BREAK = "--> statement-breakpoint\n"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One migration."""
+
+    tag: str
+    text: str | bytes
+    when: Any = None  # generation 0 only; one second after the one before unless given
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A folder to compare on."""
+
+    name: str
+    generation: int
+    steps: tuple[Step, ...]
+    schema: str = "drizzle"
+    table: str = "__drizzle_migrations"
+    extra: dict[str, str] = field(default_factory=dict)  # other files, which Drizzle ignores
+    fails: str = ""  # the SQLSTATE with which both must fail
+    kit: bool = False  # also by the command line of drizzle-kit
+    halves: bool = True  # a hand-over in the middle means the same as one run
+
+    def write(self, folder: Path, count: int | None = None) -> Path:
+        """The folder, or the project as it was after its first `count` migrations."""
+        steps = self.steps[:count]
+        folder.mkdir(parents=True)
+        for file, text in self.extra.items():
+            _write(folder / file, text)
+        if self.generation == 0:
+            _write_journal(folder, steps)
+        else:
+            for step in steps:
+                _write(folder / step.tag / "migration.sql", step.text)
+        return folder
+
+
+def texts(*pieces: str) -> str:
+    """Pieces with a breakpoint between them, as drizzle-kit writes it."""
+    return BREAK.join(pieces)
+
+
+def _write_journal(folder: Path, steps: Sequence[Step]) -> None:
+    entries = []
+    for number, step in enumerate(steps):
+        when = step.when if step.when is not None else FIRST_WHEN + number * 1000
+        entries.append({"idx": number, "version": "7", "when": when, "tag": step.tag, "breakpoints": True})
+        _write(folder / f"{step.tag}.sql", step.text)
+    journal = {"version": "7", "dialect": "postgresql", "entries": entries}
+    _write(folder / "meta/_journal.json", json.dumps(journal, indent=2))
+
+
+def _write(path: Path, text: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
