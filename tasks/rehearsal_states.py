@@ -1,5 +1,6 @@
 """What a scratch database holds at one moment of the rehearsal, so that two moments can be compared."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -36,8 +37,12 @@ class Seen:
 
 
 def look(url: SecretStr, plan: Plan, programs: Programs) -> Seen:
-    """Everything about a database that a comparison needs; reads every row once."""
-    with postgres.connect(url, purpose="look", read_only=True, statement_timeout_ms=PATIENCE_MS) as connection:
+    """Everything about a database that a comparison needs; reads every row once, while pg_dump writes the schema."""
+    with (
+        ThreadPoolExecutor(max_workers=1) as pool,
+        postgres.connect(url, purpose="look", read_only=True, statement_timeout_ms=PATIENCE_MS) as connection,
+    ):
+        text = pool.submit(schema_text, url, programs, exclude_ledger=(plan.ledger_schema, plan.ledger_table))
         ledger = read_ledger(connection, plan.ledger_schema, plan.ledger_table)
         names = ledger_names(connection, plan)
         return Seen(
@@ -46,7 +51,7 @@ def look(url: SecretStr, plan: Plan, programs: Programs) -> Seen:
             fingerprint=_without_ledger(take(connection), *names),
             ledger=ledger,
             ledger_schema=names[0],
-            schema=schema_text(url, programs, exclude_ledger=(plan.ledger_schema, plan.ledger_table)),
+            schema=text.result(),
         )
 
 

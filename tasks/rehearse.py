@@ -1,7 +1,10 @@
 """Run the plan on the restored copy exactly as production will see it, and say what it does there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
+import psycopg
 from pydantic import SecretStr
 
 from tasks.clients import postgres
@@ -10,6 +13,7 @@ from tasks.clients.programs import Programs
 from tasks.clients.rewrite_notes import install, uninstall
 from tasks.clients.scratch import ScratchServer
 from tasks.drizzle.applying import StatementFailed, apply
+from tasks.gate.errors import GateError, Refused
 from tasks.gate.losses import replaced_rows, total_changes
 from tasks.gate.model import sha256
 from tasks.gate.plan import Plan
@@ -20,7 +24,7 @@ from tasks.gate.wording import count
 from tasks.kill_points import reached
 from tasks.rehearsal_states import PATIENCE_MS, Seen, changed_tables, ledger_names, look, losses, rows_of
 from tasks.rehearsal_watch import Watch
-from tasks.rehearse_rollback import rehearse_rollback
+from tasks.rehearse_rollback import go_back, judge_return
 from tasks.roll_back import missing_rollbacks
 
 Say = Callable[[str], None]
@@ -54,41 +58,58 @@ def rehearse(
     Raises:
         Refused: a statement fails on the copy, as it would in production; the sentence names it.
     """
-    up, trip = f"{database}_up", f"{database}_trip"
     try:
         progress("copying the restored database")
-        up_url = _fresh_copy(scratch, up, database)
-        trip_url = None if missing_rollbacks(plan) else _fresh_copy(scratch, trip, database)
-        reached("rehearse:copied")
-        progress("reading the restored database")
-        before = look(scratch.database_url(database), plan, programs)
-        watch, statements, seconds = _apply_watched(up_url, plan, before, progress)
-        reached("rehearse:applied")
-        progress("comparing before and after")
-        after = look(up_url, plan, programs)
-        say(
-            f"{count(len(statements), 'statement')} of {count(len(plan.pending), 'migration')} ran on the restored copy"
-        )
-        return Rehearsal(
-            statements=statements,
-            seconds=seconds,
-            schema_sha256=sha256(after.schema.encode()),
-            schema_text=after.schema,
-            rollback=rehearse_rollback(
-                url=trip_url, plan=plan, before=before, again=after.schema, programs=programs, progress=progress
-            ),
-            losses=(*losses(before, after), *_replaced(statements, before, after)),
-            surprises=_surprises(statements, watch, before, after),
-            same_server_build=scratch.version_num == plan.identity.server_version_num,
-        )
+        with _copies(scratch, database, back=not missing_rollbacks(plan)) as (up, trip):
+            reached("rehearse:copied")
+            progress("reading the restored database")
+            before = look(scratch.database_url(database), plan, programs)
+            watch, statements, seconds = _apply_watched(up, plan, before, progress)
+            reached("rehearse:applied")
+            ran = f"{count(len(statements), 'statement')} of {count(len(plan.pending), 'migration')}"
+            say(f"{ran} ran on the restored copy")
+            went = go_back(trip, plan, progress)
+            progress("comparing before and after")
+            after, returned = _look_at_both(up, None if went.failure else trip, plan, programs)
+            return Rehearsal(
+                statements=statements,
+                seconds=seconds,
+                schema_sha256=sha256(after.schema.encode()),
+                schema_text=after.schema,
+                rollback=judge_return(went, before, returned, after, plan, programs),
+                losses=(*losses(before, after), *_replaced(statements, before, after)),
+                surprises=_surprises(statements, watch, before, after),
+                same_server_build=scratch.version_num == plan.identity.server_version_num,
+            )
+    except psycopg.Error as error:
+        raise Refused(
+            f"the scratch server failed during the rehearsal: {type(error).__name__}",
+            hint="production is untouched; look at its disk space and memory, then `gate resume`",
+        ) from None
+
+
+@contextmanager
+def _copies(scratch: ScratchServer, database: str, *, back: bool) -> Iterator[tuple[SecretStr, SecretStr | None]]:
+    """A copy for the plan and, for the way back, one more; gone at the end, without hiding the first error."""
+    names = [f"{database}_up", f"{database}_trip"]
+    for name in names:
+        scratch.drop_database(name)  # what an interrupted rehearsal left on a server of the team's
+    try:
+        up = scratch.create_database(names[0], template=database)
+        trip = scratch.create_database(names[1], template=database) if back else None
+        yield up, trip
     finally:
-        scratch.drop_database(up)
-        scratch.drop_database(trip)
+        for name in names:
+            with suppress(GateError, psycopg.Error):  # the scratch server itself ends soon
+                scratch.drop_database(name)
 
 
-def _fresh_copy(scratch: ScratchServer, name: str, template: str) -> SecretStr:
-    scratch.drop_database(name)  # what an interrupted rehearsal left on a server of the team's
-    return scratch.create_database(name, template=template)
+def _look_at_both(up: SecretStr, trip: SecretStr | None, plan: Plan, programs: Programs) -> tuple[Seen, Seen | None]:
+    """Both copies at the same time: each is one session that hashes, on a core of its own where there are two."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        returned = None if trip is None else pool.submit(look, trip, plan, programs)
+        after = look(up, plan, programs)
+        return after, None if returned is None else returned.result()
 
 
 def _apply_watched(

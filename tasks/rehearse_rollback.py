@@ -18,7 +18,7 @@ from tasks.gate.rehearsal import RollbackRehearsal
 from tasks.gate.rehearsal_failures import told
 from tasks.gate.wording import count, duration, listing
 from tasks.kill_points import reached
-from tasks.rehearsal_states import PATIENCE_MS, Seen, look
+from tasks.rehearsal_states import PATIENCE_MS, Seen
 from tasks.roll_back import missing_rollbacks, roll_back
 
 SHOWN = 60  # lines of differences that are kept
@@ -32,50 +32,60 @@ class _Compared(NamedTuple):
     ahead: tuple[str, ...]  # sequences: numbers that were handed out are not taken back
 
 
-def rehearse_rollback(
-    *,
-    url: SecretStr | None,
-    plan: Plan,
-    before: Seen,
-    again: str,
-    programs: Programs,
-    progress: Callable[[str], None],
-) -> RollbackRehearsal:
-    """Up, down, compare, up again; never raises for what the rollback SQL does.
+class Return(NamedTuple):
+    """How the way back went; not compared yet."""
+
+    available: bool
+    seconds: float = 0.0
+    failure: str = ""  # why it cannot be used
+
+
+def go_back(url: SecretStr | None, plan: Plan, progress: Callable[[str], None]) -> Return:
+    """Apply the plan and take it back; never raises for what the SQL does.
 
     Args:
         url: a copy of the restored database, free to be changed; None when rollback SQL is missing.
         plan: with its rollback SQL.
-        before: the restored database.
-        again: the schema text after the plan, which the second run must reach too.
-        programs: pg_dump, as for `before`.
         progress: a figure that replaces the last one.
     """
     if url is None:
         missing = listing(missing_rollbacks(plan))
-        return RollbackRehearsal(
-            available=False, sentence=f"no rollback SQL for {missing}: the way back is the restore of the backup"
+        return Return(
+            available=False, failure=f"no rollback SQL for {missing}: the way back is the restore of the backup"
         )
     with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
         try:
             progress("running the plan on a second copy")
             _apply(connection, plan)
         except GateError as error:
-            return RollbackRehearsal(
-                available=True, sentence=f"the plan ran once, and failed on a second copy at {_said(error)}"
-            )
+            return Return(available=True, failure=f"the plan ran once, and failed on a second copy at {_said(error)}")
         try:
             progress("rehearsing the rollback")
             reached("rehearse:rollback")
             started = time.perf_counter()
             roll_back(connection, plan)
         except GateError as error:
-            return RollbackRehearsal(available=True, sentence=f"the rollback SQL cannot be used: {_said(error)}")
-    seconds = time.perf_counter() - started
-    progress("comparing with the state before")
-    found = _compare(before, look(url, plan, programs))
-    progress("running the plan once more")
-    once_more = _once_more(url, plan, programs, again)
+            return Return(available=True, failure=f"the rollback SQL cannot be used: {_said(error)}")
+    return Return(available=True, seconds=time.perf_counter() - started)
+
+
+def judge_return(
+    went: Return, before: Seen, returned: Seen | None, after: Seen, plan: Plan, programs: Programs
+) -> RollbackRehearsal:
+    """Compare the copy that came back with the restored database, and run the plan on it once more.
+
+    Args:
+        went: what `go_back` said.
+        before: the restored database.
+        returned: the copy that went there and back; None when it did not.
+        after: a copy with the plan applied, whose schema the second run must reach too.
+        plan: the plan.
+        programs: pg_dump, as for the others.
+    """
+    if returned is None:
+        return RollbackRehearsal(available=went.available, sentence=went.failure)
+    found = _compare(before, returned)
+    once_more = _once_more(returned.url, plan, programs, after.schema)
     return RollbackRehearsal(
         available=True,
         ran=True,
@@ -83,9 +93,9 @@ def rehearse_rollback(
         data_equal=not found.content,
         ledger_equal=not found.ledger,
         again=not once_more,
-        seconds=seconds,
+        seconds=went.seconds,
         differences=_kept((*found.content, *found.ledger, *found.schema, *once_more)),
-        sentence=_sentence(found, once_more, seconds),
+        sentence=_sentence(found, once_more, went.seconds),
     )
 
 
