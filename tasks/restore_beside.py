@@ -13,13 +13,15 @@ from tasks.clients.address import parameters
 from tasks.clients.database_settings import apply_settings, settings_of
 from tasks.clients.postgres import Connection
 from tasks.clients.programs import Programs
+from tasks.clients.scratch_copy import create_extensions
 from tasks.gate.errors import GateError, Refused
 from tasks.gate.fingerprint import differences
 from tasks.gate.manifest import Manifest
-from tasks.gate.model import Model, sha256
+from tasks.gate.model import Model
 from tasks.gate.names import restore_name
 from tasks.gate.wording import count, duration
 from tasks.kill_points import reached
+from tasks.refuse_backup import refuse_wrong_backup
 from tasks.release import Release
 from tasks.restore_into import restore_into
 from tasks.workshop import production_url
@@ -53,11 +55,7 @@ def recorded_backup(release: Release) -> Manifest:
     if proved is None:
         raise Refused("no proved backup is in the record of this release")
     manifest = find_backup(release.store, release.target, str(proved.body["backup"]))
-    if sha256(manifest.stored()) != proved.body["manifest_sha256"]:
-        raise Refused(
-            f"the manifest of {manifest.id} is not the one that was proved",
-            hint="find out who may write to the store; `gate backups` lists the others",
-        )
+    refuse_wrong_backup(release.store, manifest, None, str(proved.body["manifest_sha256"]))
     return manifest
 
 
@@ -92,6 +90,7 @@ def restore_beside(release: Release, manifest: Manifest, programs: Programs, *, 
         database=name,
         programs=programs,
         progress=release.progress,
+        prepare=lambda url: _extensions(url, manifest),
     )
     reached("restore:restored")
     rows = _prove(restored.url, manifest, release)
@@ -130,6 +129,12 @@ def _oid(server: SecretStr, name: str) -> int | None:
 def _drop_leftover(server: SecretStr, name: str) -> None:
     with postgres.connect(server, purpose="restore beside") as connection:
         connection.execute(sql.SQL(DROP).format(sql.Identifier(name)))
+
+
+def _extensions(url: SecretStr, manifest: Manifest) -> None:
+    """Create those of another version than the default one, which is what a dump would bring (fact 9)."""
+    with postgres.connect(url, purpose="restore beside") as connection:
+        create_extensions(connection, manifest)
 
 
 def _prove(url: SecretStr, manifest: Manifest, release: Release) -> str:

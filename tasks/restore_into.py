@@ -45,6 +45,7 @@ def restore_into(
     programs: Programs,
     jobs: int = JOBS,
     progress: Callable[[str], None] = _silent,
+    prepare: Callable[[SecretStr], None] | None = None,
 ) -> Restored:
     """Create a database like the backup's and restore into it; it is gone again when that fails.
 
@@ -59,6 +60,7 @@ def restore_into(
         programs: pg_restore of the version that dumped.
         jobs: how many tables at once when the dump is large.
         progress: told bytes and rate.
+        prepare: called with the new database's URL before anything is restored into it.
 
     Raises:
         NotAsStored: the stored dump is missing, cut off, altered, or another backup's.
@@ -68,6 +70,8 @@ def restore_into(
     with connect(url_of_server, purpose="restore", statement_timeout_ms=CREATE_LIMIT_MS) as session:
         _create(session, database, manifest)
     try:
+        if prepare is not None:
+            prepare(url)
         return fill(
             store=store, manifest=manifest, url=url, database=database, programs=programs, jobs=jobs, progress=progress
         )
