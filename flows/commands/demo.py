@@ -1,8 +1,10 @@
 """`gate demo`: three releases of a sample shop on embedded servers, with nothing to configure."""
 
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 
 import click
 import platformdirs
@@ -40,7 +42,8 @@ class Narrator:
 
     def command(self, line: str) -> None:
         """A command that is typed now."""
-        self._console.print(Padding(Text(f"$ {line}", style="bold"), (1, 0, 0, 2), expand=False))
+        self._console.print()
+        self._console.print(Padding(Text(f"$ {line}", style="bold"), (0, 0, 0, 2), expand=False))
 
 
 @click.command("demo", epilog="Example: gate demo --yes --output ./demo-reports")
@@ -51,6 +54,8 @@ class Narrator:
 )
 def command(*, yes: bool, keep: bool, output: Path | None) -> int:
     """Watch a release ship, one that is refused, and one that is brought back; real servers, gone at the end."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     began = time.monotonic()
     told = Narrator(hands_free=yes)
     pages = output or Path(platformdirs.user_state_dir("gate")) / "demo"
@@ -68,6 +73,12 @@ def command(*, yes: bool, keep: bool, output: Path | None) -> int:
             _keep(told, servers, scene)
     told.tell("Everything is stopped, and nothing is left but the reports.")
     return 0
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """Being told to stop is Ctrl-C: everything is ended on the way out."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _write_pages(scene: Stage, releases: list[str], folder: Path) -> list[Path]:

@@ -147,7 +147,7 @@ def door(shop: Shop, version: str, tally: Tally) -> ThreadingHTTPServer:
         def do_GET(self) -> None:
             complaint = shop.is_well() if self.path == "/health" else ""
             if self.path == "/health":
-                self._answer(500 if complaint else 200, {"well": not complaint, "complaint": complaint})
+                self._answer(500 if complaint else 200, {"well": not complaint}, complaint)
             elif self.path == "/version":
                 self._answer(200, {"version": version})
             elif self.path == "/tally":
@@ -155,9 +155,9 @@ def door(shop: Shop, version: str, tally: Tally) -> ThreadingHTTPServer:
             else:
                 self._answer(404, {"complaint": "no such page"})
 
-        def _answer(self, status: int, content: dict[str, Any]) -> None:
-            body = json.dumps(content).encode()
-            self.send_response(status)
+        def _answer(self, status: int, content: dict[str, Any], reason: str = "") -> None:
+            body = json.dumps({**content, "complaint": reason} if reason else content).encode()
+            self.send_response(status, reason if reason.isascii() and reason.isprintable() and reason else None)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -84,6 +84,7 @@ def _page(read: Reading, story: Story, manifest: Manifest | None, problems: Sequ
         outcome=words,
         tone=tone,
         sentence=wording.sentence(_unprefixed(read.text("closed", "sentence") or story.sentence, words)),
+        hint=wording.sentence(_hint(read)),
         next="" if read.has("closed") else story.next,
         top=_top(read),
         steps=steps(read),
@@ -95,6 +96,13 @@ def _page(read: Reading, story: Story, manifest: Manifest | None, problems: Sequ
 def _unprefixed(sentence: str, outcome: str) -> str:
     """A sentence without the `failed: ` that the outcome beside it says already."""
     return sentence.removeprefix("failed: ") if outcome.startswith(("failed", "not recovered")) else sentence
+
+
+def _hint(read: Reading) -> str:
+    """What to do about a release that did not go through."""
+    if read.has("recovered", "verified"):
+        return ""
+    return read.text("refused", "hint") or read.text("failed", "hint")
 
 
 def _top(read: Reading) -> Pairs:

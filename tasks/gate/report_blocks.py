@@ -106,6 +106,7 @@ class Page:
     outcome: str  # one or two words
     tone: Tone
     sentence: str
+    hint: str  # what to do about it, in words; may be empty
     next: str  # the one command that comes next; may be empty
     top: Pairs  # release, target, identity, who, when
     steps: tuple[Step, ...]

@@ -121,7 +121,7 @@ def _recovery_row(event: Event) -> tuple[Cell, ...]:
     said = event.body.get("sentence") or event.body.get("database") or event.body.get("rung") or ""
     if event.kind in {"recovered", "not_recovered"}:
         said = ""  # it is the sentence above the table
-    return cells(wording.moment(event.at), event.kind.replace("_", " "), str(said))
+    return cells(wording.clock(event.at), event.kind.replace("_", " "), str(said))
 
 
 def _accounts(accounts: Accounts) -> list[Block]:
@@ -202,7 +202,7 @@ def record_section(reading: Reading, problems: Sequence[str] | None) -> Section:
         problems: what is wrong with the chain in words; None when nobody looked.
     """
     rows = tuple(
-        cells(str(e.number), wording.moment(e.at), e.kind.replace("_", " "), _one_line(e)) for e in reading.events
+        cells(str(e.number), wording.clock(e.at), e.kind.replace("_", " "), _one_line(e)) for e in reading.events
     )
     blocks: list[Block] = []
     if problems:

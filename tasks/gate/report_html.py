@@ -42,6 +42,8 @@ def _hero(page: Page) -> Iterator[str]:
     yield f"<h1>{_text(page.title)}</h1>"
     yield f'<p class="outcome"><span class="pill {page.tone}">{_text(page.outcome)}</span></p>'
     yield f'<p class="said">{_text(page.sentence)}</p>'
+    if page.hint:
+        yield f'<p class="hint">{_text(page.hint)}</p>'
     if page.next:
         yield f'<p class="next">Next: <code>{_text(page.next)}</code></p>'
     yield from _pairs(page.top)

@@ -25,6 +25,8 @@ def markdown(page: Page, *, rows: int = ROWS) -> str:
         f"# {escape(page.title)}",
         f"{PLACES[page.tone]} **{escape(page.outcome)}**: {escape(page.sentence)}".strip(),
     ]
+    if page.hint:
+        parts.append(escape(page.hint))
     if page.next:
         parts.append(f"Next: {code(page.next)}")
     parts += ["\n".join(_pairs(page.top)), "\n".join(steps_markdown(page.steps))]

@@ -30,6 +30,7 @@ section,.hero{background:var(--card);border:1px solid var(--line);border-radius:
 .outcome{margin:0 0 .35rem}
 .outcome .pill{font-size:.95rem;font-weight:600;padding:.18em .8em}
 .said{font-size:1.17rem;line-height:1.45;margin:.35rem 0 .9rem;max-width:46rem;overflow-wrap:anywhere}
+.hint{border-left:3px solid var(--line);padding-left:.8rem;color:var(--soft);max-width:46rem;overflow-wrap:anywhere}
 .next code{background:var(--tint);padding:.2em .5em;border-radius:6px}
 .lead{color:var(--soft);margin-bottom:.9rem;overflow-wrap:anywhere}
 .pill{display:inline-block;border-radius:99px;padding:.05em .65em;font-size:.88em;white-space:nowrap;background:var(--quiet-tint);color:var(--quiet)}
@@ -66,6 +67,7 @@ table{border-collapse:collapse;width:100%;font-size:.92rem}
 th{color:var(--soft);font-weight:500;font-size:.84rem;text-align:left;white-space:nowrap}
 th,td{padding:.42rem .9rem .42rem 0;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0}
+td.figure:first-child,th.figure:first-child{text-align:left}
 td{overflow-wrap:anywhere;min-width:4.5rem}
 .figure{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;overflow-wrap:normal}
 ul{margin:.2rem 0 .9rem;padding-left:1.2rem}

@@ -24,6 +24,7 @@ def text(page: Page, *, width: int = WIDTH, rows: int = ROWS) -> tuple[str, ...]
     """The report as lines for a terminal, without colours and without trailing spaces."""
     lines = [clean(page.title), "=" * min(width, seen(clean(page.title))), ""]
     lines += wrap(f"{MARKS[page.tone]} {page.outcome}: {clean(page.sentence)}".strip(), width)
+    lines += wrap(f"HINT: {clean(page.hint)}", width) if page.hint else []
     if page.next:
         lines += [f"next: {clean(page.next)}"]
     lines += ["", *_pairs(page.top, width), "", *steps_text(page.steps, width=width)]

@@ -130,6 +130,11 @@ def moment(value: str | datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def clock(value: str) -> str:
+    """The time of day of a moment: `14:05:09 UTC`, where the day is said elsewhere."""
+    return moment(value).partition(" ")[2] or value
+
+
 def parse_moment(text: str) -> datetime | None:
     """The moment that an ISO 8601 text names, in UTC where it does not say; None when it names none."""
     try:

@@ -56,6 +56,7 @@ def test_a_recovery_names_the_rung_the_kept_database_and_the_rows_accounted_for(
 def test_a_refused_release_names_the_problem_and_the_remedy_and_reaches_nothing_else() -> None:
     text = report(sample.refused()).text()
     assert re.search(r"✗ Plan\s+0\.4 s\s+0002_prices\.sql was edited after it ran on staging\.", text)
+    assert "HINT: Put the file back." in text
     assert "put the file back with git" in " ".join(text.split())
     assert re.search(r"- Back up\s+not reached", text)
 

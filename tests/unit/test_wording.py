@@ -102,6 +102,8 @@ def test_moments_are_said_in_utc_and_nonsense_stays_as_it_is() -> None:
     assert wording.moment("2026-11-23T15:05:09") == "2026-11-23 15:05:09 UTC"
     assert wording.moment(datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)) == "2026-11-23 14:05:09 UTC"
     assert wording.moment("yesterday") == "yesterday"
+    assert wording.clock("2026-11-23T15:05:09.123456+01:00") == "14:05:09 UTC"
+    assert wording.clock("yesterday") == "yesterday"
 
 
 def test_time_between_two_moments_is_in_seconds() -> None:
