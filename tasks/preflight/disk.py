@@ -44,7 +44,9 @@ def ask(around: Surroundings) -> Answer:
         return failed(short[0], lines, hint="free space there, or set TMPDIR or GATE_STORE_URL to a larger disk")
     if not needs:
         return warned("no disk is visible from here: neither the scratch server's nor the store's", lines)
-    return passed(f"there is room for a database of {size(database)}", lines)
+    return passed(
+        f"the database has {size(database)}, and more than {size(sum(n.bytes for n in needs))} is free", lines
+    )
 
 
 def judge(needs: list[Need]) -> tuple[list[str], list[str]]:

@@ -17,7 +17,7 @@ def ask(around: Surroundings) -> Answer:
     """Name what would be lost or torn by renaming another database into production's place."""
     found = [row[0] for row in around.production().execute(BOUND)]
     if not found:
-        return passed("no logical slot or subscription: a restored backup could be swapped in")
+        return passed("no logical slot or subscription hangs on the database")
     return warned(
         f"a restore cannot be swapped in while these hang on the database: {listing(found)}",
         found,

@@ -23,7 +23,7 @@ def ask(around: Surroundings) -> Answer:
             f"sessions of {user} in {database} begin read-only (default_transaction_read_only)",
             hint=f"ALTER DATABASE {database} RESET default_transaction_read_only, or the same for ROLE {user}",
         )
-    return passed(f"production is a primary, timeline {around.identity.timeline}")
+    return passed(f"it takes writes, timeline {around.identity.timeline}")
 
 
 CHECK = Check("primary", "Production is a primary", ask)

@@ -12,6 +12,7 @@ from config.settings import Settings
 from tasks.clients.address import make_url, parameters
 from tasks.doctor import CHECKS, examine
 from tasks.doctor_bench import bench_for
+from tasks.doctor_places import STORE, STORE_CLOCK
 from tasks.doctor_servers import DUMP
 from tasks.gate.evidence import Finding, Verdict
 from tests.integration.preflight_stage import FIRST, MIGRATIONS, migrate, only, plain_role, settings_for, write_folder
@@ -157,3 +158,29 @@ def test_a_file_that_drizzle_ignores_is_named(settings: Settings) -> None:
 def test_the_environment_of_the_process_is_the_default(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     assert bench_for(settings, Policy()).environment == dict(os.environ)
+
+
+def test_an_s3_store_is_proved_with_its_clock(settings: Settings, s3_url: str) -> None:
+    with bench_for(settings.model_copy(update={"store_url": SecretStr(s3_url)}), Policy(), {}) as bench:
+        stored, clock = STORE.ask(bench), STORE_CLOCK.ask(bench)
+    assert stored.verdict is Verdict.PASS
+    assert " writes, refuses to overwrite, reads and deletes, in " in stored.sentence
+    assert (clock.verdict, clock.sentence) == (Verdict.PASS, "this machine's clock and the store's agree")
+
+
+@pytest.mark.parametrize(
+    ("date", "verdict", "sentence"),
+    [
+        ("Mon, 02 Jan 2006 15:04:05 GMT", Verdict.WARN, "this machine's clock and the store's are "),
+        ("soon", Verdict.NOT_CONFIGURED, " does not say what time it is"),
+    ],
+)
+def test_a_store_whose_clock_is_wrong_or_unknown_is_said(
+    settings: Settings, site: Site, date: str, verdict: Verdict, sentence: str
+) -> None:
+    site.answers("/", 403, date=date)
+    url = SecretStr(f"s3://bucket/prefix?endpoint_url={site.url}/&region=x")
+    with bench_for(settings.model_copy(update={"store_url": url}), Policy(), {}) as bench:
+        answer = STORE_CLOCK.ask(bench)
+    assert answer.verdict is verdict
+    assert sentence in answer.sentence

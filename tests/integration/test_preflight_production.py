@@ -46,13 +46,13 @@ def question(production: SecretStr, tmp_path: Path) -> Iterator[Question]:
 @pytest.mark.parametrize(
     ("check", "sentence"),
     [
-        (primary.CHECK, "production is a primary, timeline 1"),
+        (primary.CHECK, "it takes writes, timeline 1"),
         (pooler.CHECK, "one server process answers, the one that the server announced"),
         (invalid_indexes.CHECK, "every index is valid"),
         (prepared_transactions.CHECK, "no prepared transaction"),
         (old_transactions.CHECK, "no transaction is older than 1 min"),
         (other_writers.CHECK, "nobody else writes drizzle.__drizzle_migrations or dumps the database"),
-        (logical_replication.CHECK, "no logical slot or subscription: a restored backup could be swapped in"),
+        (logical_replication.CHECK, "no logical slot or subscription hangs on the database"),
     ],
 )
 def test_a_healthy_production_passes(question: Question, check: Check[Question], sentence: str) -> None:

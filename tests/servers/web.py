@@ -33,7 +33,7 @@ def local_site() -> Iterator[Site]:
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body, headers = site.next_answer(self.path)
-            self.send_response(status)
+            self.send_response_only(status)  # without a Date of its own
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body.encode())))
