@@ -9,10 +9,11 @@ from pydantic import SecretStr
 
 from config.policy import Policy
 from config.settings import Settings
+from tasks import doctor_places
 from tasks.clients.address import make_url, parameters
 from tasks.doctor import CHECKS, examine
 from tasks.doctor_bench import Bench, bench_for
-from tasks.doctor_places import MIGRATIONS, PREFECT, STORE, STORE_CLOCK
+from tasks.doctor_places import PREFECT, STORE, STORE_CLOCK
 from tasks.doctor_servers import DUMP, SCRATCH
 from tasks.gate.evidence import Finding, Verdict
 from tasks.preflight.asking import ask_all
@@ -158,7 +159,7 @@ def test_the_dump_that_was_begun_is_gone(settings: Settings, production: SecretS
 
 def test_a_file_that_drizzle_ignores_is_named(settings: Settings) -> None:
     (settings.migrations / "0002_forgotten.sql").write_text("select 1;")
-    found = one(settings, MIGRATIONS)
+    found = one(settings, doctor_places.MIGRATIONS)
     assert found.verdict is Verdict.WARN
     assert "; Drizzle ignores " in found.sentence
     assert "0002_forgotten" in found.sentence
