@@ -20,6 +20,13 @@ def scratch(scratch_programs: Programs) -> Iterator[ScratchServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def shop(scratch: ScratchServer, scratch_programs: Programs) -> Iterator[Copy]:
+    """One restored database for every test that only rehearses on it: a rehearsal leaves it as it is."""
+    with restored_copy(scratch, scratch_programs) as restored:
+        yield restored
+
+
 @pytest.fixture
 def copy(scratch: ScratchServer, scratch_programs: Programs) -> Iterator[Copy]:
     with restored_copy(scratch, scratch_programs) as restored:
@@ -35,53 +42,53 @@ def locks(statement):
     return {(lock.relation, lock.mode) for lock in statement.locks}
 
 
-def test_adding_a_column_locks_everybody_out_and_rewrites_nothing(copy):
-    found = copy.rehearse("alter table orders add column paid boolean default false")
+def test_adding_a_column_locks_everybody_out_and_rewrites_nothing(shop):
+    found = shop.rehearse("alter table orders add column paid boolean default false")
     assert locks(only(found)) == {("public.orders", "AccessExclusiveLock")}
     assert (only(found).rewrites, only(found).index_builds, only(found).rows) == ((), (), ())
     assert (found.losses, found.surprises) == ((), ())
     assert worst_lock_sentence(found).startswith("holds ACCESS EXCLUSIVE on public.orders for ")
 
 
-def test_a_change_of_type_rewrites_the_table_and_its_indexes_and_says_why(copy):
-    found = only(copy.rehearse("alter table orders alter column id type bigint"))
+def test_a_change_of_type_rewrites_the_table_and_its_indexes_and_says_why(shop):
+    found = only(shop.rehearse("alter table orders alter column id type bigint"))
     assert found.rewrites == ("public.orders (a column's type)",)
     assert [name.split(" (")[0] for name in found.index_builds] == ["public.orders_pkey"]
     assert found.wal_bytes > 100_000
     assert found.size_delta > 0
 
 
-def test_a_default_computed_per_row_rewrites_the_table_and_says_why(copy):
-    found = only(copy.rehearse("alter table orders add column token uuid default gen_random_uuid()"))
+def test_a_default_computed_per_row_rewrites_the_table_and_says_why(shop):
+    found = only(shop.rehearse("alter table orders add column token uuid default gen_random_uuid()"))
     assert found.rewrites == ("public.orders (a default computed per row)",)
 
 
-def test_a_wider_numeric_rewrites_nothing(copy):
-    found = only(copy.rehearse("alter table orders alter column total type numeric(14,2)"))
+def test_a_wider_numeric_rewrites_nothing(shop):
+    found = only(shop.rehearse("alter table orders alter column total type numeric(14,2)"))
     assert (found.rewrites, found.index_builds) == ((), ())
 
 
-def test_an_index_build_is_named_with_its_size_and_lets_readers_go_on(copy):
-    found = copy.rehearse("create index orders_note on orders (note)")
+def test_an_index_build_is_named_with_its_size_and_lets_readers_go_on(shop):
+    found = shop.rehearse("create index orders_note on orders (note)")
     assert only(found).index_builds == ("public.orders_note (btree, 65.5 kB)",)
     assert locks(only(found)) == {("public.orders", "ShareLock")}
     assert worst_lock_sentence(found).endswith("writes wait")
 
 
-def test_an_empty_table_of_the_migrations_own_is_no_index_build(copy):
-    found = only(copy.rehearse("create table carts (id serial primary key, customer int references customers)"))
+def test_an_empty_table_of_the_migrations_own_is_no_index_build(shop):
+    found = only(shop.rehearse("create table carts (id serial primary key, customer int references customers)"))
     assert found.index_builds == ()
     assert locks(found) == {("public.customers", "ShareRowExclusiveLock")}
 
 
-def test_an_update_of_all_rows_is_counted(copy):
-    found = only(copy.rehearse("update orders set total = total * 1.19"))
+def test_an_update_of_all_rows_is_counted(shop):
+    found = only(shop.rehearse("update orders set total = total * 1.19"))
     assert found.rows == (RowChanges(table="public.orders", updated=2000),)
     assert locks(found) == {("public.orders", "RowExclusiveLock")}
 
 
-def test_truncate_cascade_that_reaches_another_table_shows_its_rows_as_lost_and_as_a_surprise(copy):
-    found = copy.rehearse("truncate customers cascade")
+def test_truncate_cascade_that_reaches_another_table_shows_its_rows_as_lost_and_as_a_surprise(shop):
+    found = shop.rehearse("truncate customers cascade")
     assert {(r.table, r.deleted, r.truncated) for r in only(found).rows} == {
         ("public.customers", 100, True),
         ("public.orders", 2000, True),
@@ -90,13 +97,13 @@ def test_truncate_cascade_that_reaches_another_table_shows_its_rows_as_lost_and_
     assert found.surprises == ("public.orders: truncated, 2,000 rows deleted by 0001, statement 1",)
 
 
-def test_rows_that_come_after_a_truncate_are_told_apart_from_those_before(copy):
-    found = only(copy.rehearse("do $$ begin truncate orders; insert into orders values (1, 1, 1); end $$"))
+def test_rows_that_come_after_a_truncate_are_told_apart_from_those_before(shop):
+    found = only(shop.rehearse("do $$ begin truncate orders; insert into orders values (1, 1, 1); end $$"))
     assert found.rows == (RowChanges(table="public.orders", inserted=1, deleted=2000, truncated=True),)
 
 
-def test_a_dropped_column_is_lost_with_the_number_of_its_values(copy):
-    found = copy.rehearse("alter table customers drop column phone")
+def test_a_dropped_column_is_lost_with_the_number_of_its_values(shop):
+    found = shop.rehearse("alter table customers drop column phone")
     assert found.losses == ("column public.customers.phone with 50 values",)
 
 
@@ -112,20 +119,20 @@ def test_a_view_that_goes_with_a_table_is_a_surprise(copy):
     assert copy.rehearse("drop table orders cascade").surprises == ("view public.big is gone",)
 
 
-def test_renaming_loses_nothing(copy):
-    found = copy.rehearse(
+def test_renaming_loses_nothing(shop):
+    found = shop.rehearse(
         "alter table orders rename column note to remark;" + BREAK + "alter table orders rename to purchases"
     )
     assert (found.losses, found.surprises) == ((), ())
 
 
-def test_values_set_to_null_are_lost(copy):
-    found = copy.rehearse("update customers set phone = null where id <= 20")
+def test_values_set_to_null_are_lost(shop):
+    found = shop.rehearse("update customers set phone = null where id <= 20")
     assert found.losses == ("10 of 50 values of column public.customers.phone",)
 
 
-def test_a_sequence_that_starts_again_is_a_loss(copy):
-    found = copy.rehearse("alter sequence orders_id_seq restart")
+def test_a_sequence_that_starts_again_is_a_loss(shop):
+    found = shop.rehearse("alter sequence orders_id_seq restart")
     assert found.losses == ("the position of sequence public.orders_id_seq: at 2000 before, at 1 afterwards",)
 
 
@@ -140,14 +147,14 @@ def test_what_a_trigger_does_is_a_surprise(copy):
     assert found.surprises == ("public.audit: 5 rows inserted by 0001, statement 1",)
 
 
-def test_a_cascading_delete_is_a_surprise(copy):
-    found = copy.rehearse("delete from customers where id = 1")
+def test_a_cascading_delete_is_a_surprise(shop):
+    found = shop.rehearse("delete from customers where id = 1")
     assert found.surprises == ("public.orders: 20 rows deleted by 0001, statement 1",)
     assert found.losses == ("1 of 100 rows of table public.customers", "20 of 2,000 rows of table public.orders")
 
 
-def test_a_do_block_is_counted_and_what_its_body_names_is_no_surprise(copy):
-    found = copy.rehearse("do $$ begin execute 'delete from orders where id <= 7'; end $$")
+def test_a_do_block_is_counted_and_what_its_body_names_is_no_surprise(shop):
+    found = shop.rehearse("do $$ begin execute 'delete from orders where id <= 7'; end $$")
     assert only(found).rows == (RowChanges(table="public.orders", deleted=7),)
     assert found.surprises == ()
 
@@ -173,14 +180,14 @@ def test_a_materialised_view_that_is_refreshed_counts_as_rewritten(copy):
     assert only(copy.rehearse("refresh materialized view totals")).rewrites == ("public.totals (refreshed)",)
 
 
-def test_a_table_that_is_sorted_anew_is_rewritten_and_not_truncated(copy):
-    found = only(copy.rehearse("cluster orders using orders_pkey"))
+def test_a_table_that_is_sorted_anew_is_rewritten_and_not_truncated(shop):
+    found = only(shop.rehearse("cluster orders using orders_pkey"))
     assert found.rewrites == ("public.orders (copied to a new file)",)
     assert found.rows == ()
 
 
-def test_a_migration_may_move_the_search_path_the_role_and_its_settings(copy):
-    found = copy.rehearse(
+def test_a_migration_may_move_the_search_path_the_role_and_its_settings(shop):
+    found = shop.rehearse(
         BREAK.join(
             [
                 "set local search_path to ''; set client_min_messages to error; reset all;",
@@ -195,8 +202,8 @@ def test_a_migration_may_move_the_search_path_the_role_and_its_settings(copy):
     assert all(s.locks == () for s in found.statements[:4])
 
 
-def test_a_lock_that_an_earlier_statement_took_is_shown_for_the_later_one(copy):
-    found = copy.rehearse(
+def test_a_lock_that_an_earlier_statement_took_is_shown_for_the_later_one(shop):
+    found = shop.rehearse(
         "alter table orders add column a int;" + BREAK + "select pg_sleep(0.05);" + BREAK + "update orders set a = 1;"
     )
     first, _, last = found.statements
@@ -204,8 +211,8 @@ def test_a_lock_that_an_earlier_statement_took_is_shown_for_the_later_one(copy):
     assert [(lock.relation, lock.mode) for lock in last.held_before] == [("public.orders", "AccessExclusiveLock")]
 
 
-def test_what_the_gate_itself_locks_and_writes_is_left_out(copy):
-    found = copy.rehearse("select 1", "select 2")
+def test_what_the_gate_itself_locks_and_writes_is_left_out(shop):
+    found = shop.rehearse("select 1", "select 2")
     assert [s.locks + s.rows for s in found.statements] == [(), ()]
     assert (found.losses, found.surprises) == ((), ())
 
@@ -221,9 +228,9 @@ def test_a_statement_that_fails_is_refused_with_its_place_and_without_values(cop
     assert refused.value.hint.startswith("production is untouched; the data holds duplicates")
 
 
-def test_a_value_that_cannot_be_converted_is_not_shown(copy):
+def test_a_value_that_cannot_be_converted_is_not_shown(shop):
     with pytest.raises(Refused) as refused:
-        copy.rehearse("alter table customers alter column name type int using name::int")
+        shop.rehearse("alter table customers alter column name type int using name::int")
     assert refused.value.message.endswith("invalid input syntax for type integer: (the value is not shown) (22P02)")
 
 
@@ -233,23 +240,23 @@ def test_a_deferred_constraint_that_fails_at_commit_is_refused(copy):
         copy.rehearse("insert into orders (customer, total) values (999, 1)")
 
 
-def test_the_restored_database_stays_as_it_is_and_the_copies_are_gone(copy):
-    copy.rehearse("drop table orders", rollbacks={"0001": "create table orders (id int)"})
-    assert copy.ask("select count(*) from orders") == [(2000,)]
-    left = copy.ask(f"select datname from pg_database where datname like '{copy.name}%'")
-    assert left == [(copy.name,)]
+def test_the_restored_database_stays_as_it_is_and_the_copies_are_gone(shop):
+    shop.rehearse("drop table orders", rollbacks={"0001": "create table orders (id int)"})
+    assert shop.ask("select count(*) from orders") == [(2000,)]
+    left = shop.ask(f"select datname from pg_database where datname like '{shop.name}%'")
+    assert left == [(shop.name,)]
 
 
-def test_the_copies_are_gone_after_a_failure_too_and_what_a_crash_left_is_no_hindrance(copy):
-    copy.scratch.create_database(f"{copy.name}_up")
+def test_the_copies_are_gone_after_a_failure_too_and_what_a_crash_left_is_no_hindrance(shop):
+    shop.scratch.create_database(f"{shop.name}_up")
     with pytest.raises(Refused):
-        copy.rehearse("select 1/0")
-    left = copy.ask(f"select datname from pg_database where datname like '{copy.name}%'")
-    assert left == [(copy.name,)]
+        shop.rehearse("select 1/0")
+    left = shop.ask(f"select datname from pg_database where datname like '{shop.name}%'")
+    assert left == [(shop.name,)]
 
 
-def test_the_schema_text_is_that_of_the_migrated_copy_without_any_trace_of_the_gate(copy):
-    found = copy.rehearse("alter table orders add column paid boolean")
+def test_the_schema_text_is_that_of_the_migrated_copy_without_any_trace_of_the_gate(shop):
+    found = shop.rehearse("alter table orders add column paid boolean")
     assert "paid boolean" in found.schema_text
     assert "gate" not in found.schema_text
     assert "__drizzle_migrations" not in found.schema_text
@@ -263,8 +270,8 @@ def test_a_ledger_that_is_not_the_plans_is_refused(copy):
         copy.of(plan)
 
 
-def test_another_build_of_the_server_is_said(copy):
-    plan = copy.plan(("0001", "select 1"))
+def test_another_build_of_the_server_is_said(shop):
+    plan = shop.plan(("0001", "select 1"))
     other = plan.identity.model_copy(update={"server_version_num": 150020})
-    assert copy.of(plan).same_server_build
-    assert not copy.of(plan.model_copy(update={"identity": other})).same_server_build
+    assert shop.of(plan).same_server_build
+    assert not shop.of(plan.model_copy(update={"identity": other})).same_server_build
