@@ -15,7 +15,7 @@ from tasks.gate.plan import Plan
 from tasks.gate.production import ProductionState, Settled, Standing
 from tasks.gate.rehearsal import Rehearsal
 from tasks.interruption import interrupt_on_sigterm, stop
-from tasks.lock_watch import LockWatch
+from tasks.lock_watch import lock_watch
 from tasks.probe_production import Patience, settle_production
 from tasks.release import Release
 from tasks.schema_before import keep_schema_before
@@ -55,10 +55,12 @@ def apply_plan(release: Release, plan: Plan, rehearsal: Rehearsal, *, patience: 
             raise ApplyFailed(f"an earlier attempt did not end cleanly: {settled.sentence}")
     refuse_unless_allowed(release, plan)
     keep_schema_before(release, plan)
-    with interrupt_on_sigterm(), _session(release, plan) as connection:
-        pid = connection.info.backend_pid
-        with LockWatch(production_url(release.settings), pid, f"watch {release.id}") as watch:
-            return Attempts(release, plan, rehearsal, connection, watch, patience).run()
+    with (
+        interrupt_on_sigterm(),
+        _session(release, plan) as connection,
+        lock_watch(release, connection.info.backend_pid) as watch,
+    ):
+        return Attempts(release, plan, rehearsal, connection, watch, patience).run()
 
 
 @contextmanager

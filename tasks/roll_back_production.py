@@ -18,7 +18,7 @@ from tasks.gate.rehearsal import Rehearsal, statement_timeout_ms
 from tasks.gate.retry import Ladder, pause_after
 from tasks.gate.wording import count, duration, listing
 from tasks.kill_points import reached
-from tasks.lock_watch import LockWatch
+from tasks.lock_watch import LockWatch, lock_watch
 from tasks.probe_production import Patience, settle_production
 from tasks.release import Release
 from tasks.roll_back import RollbackFailed, RollbackUnknown, roll_back
@@ -47,8 +47,7 @@ def roll_back_production(
         lock_timeout_ms=limits.lock_timeout_ms,
         statement_timeout_ms=timeout,
     )
-    pid = session.info.backend_pid
-    with closing(session), LockWatch(production_url(release.settings), pid, f"watch {release.id}") as watch:
+    with closing(session), lock_watch(release, session.info.backend_pid) as watch:
         gone = _only_here(session, plan, manifest)
         _attempts(release, plan, session, watch, patience)
     reached("rollback:committed")

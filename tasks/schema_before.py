@@ -1,13 +1,18 @@
 """Production's schema as it was just before the apply, kept so that a recovery can show that it is back."""
 
 import re
+from contextlib import suppress
 
 from psycopg import sql
 
+from tasks.clients import postgres
 from tasks.clients.object_store import AlreadyThere, NotThere
 from tasks.clients.programs import find
 from tasks.clients.schema_text import normalised, schema_difference, schema_text
+from tasks.clients.sessions import exclusive_holders
+from tasks.gate.errors import Refused
 from tasks.gate.plan import Plan
+from tasks.gate.wording import listing
 from tasks.release import Release
 from tasks.workshop import production_url
 
@@ -18,11 +23,17 @@ def keep_schema_before(release: Release, plan: Plan) -> None:
     Raises:
         Refused: pg_dump cannot read it, for example because somebody holds a lock for long.
     """
-    if release.store.size(_key(release)) is None:
-        try:
-            release.store.create(_key(release), _schema_now(release, plan).encode())
-        except AlreadyThere:
-            return
+    if release.store.size(_key(release)) is not None:
+        return
+    try:
+        text = _schema_now(release, plan)
+    except Refused as refusal:
+        with postgres.connect(production_url(release.settings), purpose="who", read_only=True) as connection:
+            who = exclusive_holders(connection)
+        held = f"; locked by {listing(who)}" if who else ""
+        raise Refused(f"{refusal.message}{held}", hint=refusal.hint) from None
+    with suppress(AlreadyThere):
+        release.store.create(_key(release), text.encode())
 
 
 def changes_since_before(release: Release, plan: Plan) -> tuple[str, ...] | None:

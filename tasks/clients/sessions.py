@@ -37,6 +37,14 @@ select a.pid, a.backend_xid::text, a.application_name, a.usename::text, a.state,
 
 STRONG = ["ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"]  # what DDL takes
 
+EXCLUSIVE = """
+select distinct a.pid, a.application_name, a.usename::text, a.state,
+       extract(epoch from clock_timestamp() - a.xact_start)::float8, a.query
+  from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
+ where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock' and l.granted and l.relation >= 16384
+   and a.datname = pg_catalog.current_database() and a.pid <> pg_catalog.pg_backend_pid()
+"""
+
 NAMED = """
 select pid, backend_start, state, extract(epoch from clock_timestamp() - state_change)::float8
   from pg_catalog.pg_stat_activity
@@ -74,6 +82,11 @@ def blockers(connection: Connection, pid: int) -> tuple[str, ...]:
     """Who a backend waits for right now, in words, the oldest first; empty when it waits for nobody."""
     rows = connection.execute(BLOCKING, [pid]).fetchall()
     return tuple(_words(p, application, user, state, age, query) for p, application, user, state, age, query in rows)
+
+
+def exclusive_holders(connection: Connection) -> tuple[str, ...]:
+    """Sessions that keep even readers out of a table, in words."""
+    return tuple(_words(*row) for row in connection.execute(EXCLUSIVE).fetchall())
 
 
 def writers(connection: Connection, ledger: str, ours: list[int]) -> list[Writer]:

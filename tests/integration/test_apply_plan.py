@@ -1,0 +1,262 @@
+"""The apply against real PostgreSQL: limits, blockers named, and an answer to every way in which it can end."""
+
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tasks.apply_attempt import ApplyFailed
+from tasks.apply_plan import apply_plan
+from tasks.clients import postgres
+from tasks.clients.embedded import EmbeddedServer
+from tasks.gate.errors import GateError, NotRecovered, Refused
+from tasks.gate.rehearsal import RehearsedStatement
+from tasks.probe_production import Patience
+from tests.integration.releasing import ADD_COLUMN, NOT_REHEARSED, QUICK, Shop, kinds, later, open_shop, wait_until
+from tests.integration.step_process import dies_at, run_step
+from tests.servers.proxy import Cut, breaking_wire
+
+
+@pytest.fixture
+def shop(production_server: EmbeddedServer, tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(production_server, tmp_path) as shop:
+        yield shop
+
+
+def columns(shop: Shop) -> list[str]:
+    rows = shop.sql(
+        "select attname::text from pg_attribute where attrelid = 'orders'::regclass and attnum > 0 and not attisdropped"
+    )
+    return [name for (name,) in rows]
+
+
+def test_a_plan_is_applied_with_its_ledger_rows_and_written_down(shop: Shop):
+    plan = shop.plan(ADD_COLUMN, "create table notes (id int primary key);")
+    release = shop.release(plan)
+    applied = apply_plan(release, plan, shop.rehearsal(plan))
+    assert applied.sentence.startswith("2 statements committed in ")
+    assert "status" in columns(shop)
+    rows = shop.sql("select hash, created_at from drizzle.__drizzle_migrations order by id")
+    assert rows[1:] == [(m.hash, m.created_at) for m in plan.pending]
+    assert applied.attempts == 1
+    assert applied.xid
+    assert [s.tag for s in applied.statements] == ["0001", "0002"]
+    assert kinds(release)[-2:] == ["applying", "applied"]
+
+
+def test_an_apply_that_the_record_holds_is_not_done_again(shop: Shop):
+    plan = shop.plan(ADD_COLUMN)
+    release = shop.release(plan)
+    first = apply_plan(release, plan, shop.rehearsal(plan))
+    assert apply_plan(release, plan, NOT_REHEARSED) == first
+    assert kinds(release).count("applying") == 1
+
+
+def test_a_failing_statement_leaves_production_as_it_was_and_is_named(shop: Shop):
+    plan = shop.plan(ADD_COLUMN + "--> statement-breakpoint\nselect 1/0;")
+    release = shop.release(plan)
+    with pytest.raises(GateError, match=r"0001\.sql, statement 2 \(line \d\): division by zero") as failed:
+        apply_plan(release, plan, NOT_REHEARSED)
+    assert "status" not in columns(shop)
+    assert failed.value.nouns["transaction"]
+    assert kinds(release)[-1] == "applying"
+
+
+def test_whoever_blocks_is_named_and_waited_for_with_pauses(shop: Shop):
+    plan = shop.plan(ADD_COLUMN)
+    release = shop.release(plan)
+    with postgres.connect(shop.url, purpose="nightly report") as reader:
+        reader.execute("begin; lock table orders in access share mode")
+        pid = reader.info.backend_pid
+        release.say = lambda sentence: (shop.heard.append(sentence), reader.execute("rollback"))
+        applied = apply_plan(release, plan, NOT_REHEARSED)
+    assert applied.attempts == 2
+    assert applied.sentence.endswith(", at attempt 2")
+    assert f"held by pid {pid} (gate nightly report" in shop.heard[0]
+    assert "attempt 1 of 4: 0001.sql" in shop.heard[0]
+    assert "lock timeout" in shop.heard[0]
+    assert kinds(release).count("applying") == 2
+
+
+def test_the_apply_gives_up_within_its_bounds_and_says_who_is_in_the_way(shop: Shop):
+    plan = shop.plan(ADD_COLUMN)
+    release = shop.release(plan, policy={"apply": {"lock_timeout_ms": 50, "attempts": 2, "max_wait_seconds": 20}})
+    with postgres.connect(shop.url, purpose="nightly report") as reader:
+        reader.execute("begin; lock table orders in access share mode")
+        with pytest.raises(ApplyFailed, match=r"gave up after 2 attempts in .*gate nightly report") as failed:
+            apply_plan(release, plan, NOT_REHEARSED)
+    assert failed.value.hint == "let that session end, then start again; nothing was committed"
+    assert "status" not in columns(shop)
+
+
+def test_a_ledger_that_somebody_holds_is_waited_for_too(shop: Shop):
+    plan = shop.plan(ADD_COLUMN)
+    with postgres.connect(shop.url, purpose="drizzle") as other:
+        other.execute("begin; lock table drizzle.__drizzle_migrations in access exclusive mode")
+        release = shop.release(plan)
+        release.say = lambda _sentence: other.execute("rollback")
+        applied = apply_plan(release, plan, NOT_REHEARSED)
+    assert applied.attempts == 2
+
+
+def test_another_migrator_in_the_middle_of_its_work_is_not_raced(shop: Shop):
+    plan = shop.plan("create table notes (id int primary key);")
+    release = shop.release(plan, policy={"apply": {"lock_timeout_ms": 50, "attempts": 1, "max_wait_seconds": 20}})
+    with postgres.connect(shop.url, purpose="by hand") as other:
+        other.execute("begin; create table theirs (id int)")
+        with pytest.raises(ApplyFailed, match=r"somebody else may be migrating this database: pid .*gate by hand"):
+            apply_plan(release, plan, NOT_REHEARSED)
+    assert shop.sql("select to_regclass('notes')") == [(None,)]
+
+
+def test_an_ordinary_writer_does_not_hold_the_release_up(shop: Shop):
+    plan = shop.plan("create table notes (id int primary key);")
+    with postgres.connect(shop.url, purpose="application") as writer:
+        writer.execute("begin; insert into visits (path) values ('/slow')")
+        assert apply_plan(shop.release(plan), plan, NOT_REHEARSED).attempts == 1
+        writer.execute("commit")
+
+
+def test_a_statement_gets_the_limits_of_its_rehearsal_even_after_one_that_changes_them(shop: Shop):
+    ask = "insert into limits values (current_setting('lock_timeout'), current_setting('statement_timeout'));"
+    shop.sql("create table limits (locks text, statements text)")
+    plan = shop.plan("set lock_timeout = 0; set statement_timeout = 0;--> statement-breakpoint\n" + ask)
+    slow = NOT_REHEARSED.model_copy(
+        update={"statements": (RehearsedStatement(tag="0001", index=1, sql=ask, seconds=2.0),)}
+    )
+    apply_plan(shop.release(plan), plan, slow)
+    assert shop.sql("select * from limits") == [("60ms", "6s")]
+
+
+def test_a_statement_far_slower_than_its_rehearsal_is_ended(shop: Shop):
+    plan = shop.plan("select pg_sleep(30);")
+    release = shop.release(plan, policy={"apply": {**QUICK["apply"], "statement_timeout_floor_ms": 200}})
+    with pytest.raises(GateError, match="statement timeout"):
+        apply_plan(release, plan, NOT_REHEARSED)
+
+
+@pytest.mark.parametrize(
+    ("cut", "sentence"),
+    [(Cut.REPLY, "the reply to COMMIT was lost, but it took effect"), (Cut.BEFORE, "")],
+)
+def test_a_commit_whose_reply_is_lost_is_settled_by_evidence(shop: Shop, cut: Cut, sentence: str):
+    plan = shop.plan(ADD_COLUMN)
+    with breaking_wire(shop.url, cut=cut) as wire:
+        release = shop.release(plan, url=wire.url)
+        if sentence:
+            assert apply_plan(release, plan, NOT_REHEARSED).sentence == sentence
+        else:
+            with pytest.raises(GateError, match="the connection was lost during COMMIT"):
+                apply_plan(release, plan, NOT_REHEARSED)
+        assert wire.broken.is_set()
+    assert ("status" in columns(shop)) is bool(sentence)
+    assert ("applied" in kinds(release)) is bool(sentence)
+
+
+def test_an_unreachable_server_after_commit_is_reported_as_unknown_and_settled_by_the_next_run(shop: Shop):
+    plan = shop.plan(ADD_COLUMN)
+    with breaking_wire(shop.url) as wire:
+        wire.then = wire.down.set
+        release = shop.release(plan, url=wire.url)
+        with pytest.raises(NotRecovered, match="the outcome of the COMMIT in production is unknown") as unknown:
+            apply_plan(release, plan, NOT_REHEARSED, patience=Patience(unreachable=0.5, pause=0.1))
+        assert f"gate resume {release.id}" in unknown.value.hint
+    again = shop.open(release.id)
+    applied = apply_plan(again, plan, NOT_REHEARSED)
+    assert applied.sentence.startswith("committed by a process that died before it could say so")
+    assert len(shop.sql("select 1 from drizzle.__drizzle_migrations")) == 2
+
+
+def test_a_backend_killed_in_the_middle_changes_nothing(shop: Shop):
+    plan = shop.plan(ADD_COLUMN + "--> statement-breakpoint\nselect pg_sleep(20);")
+    release = shop.release(plan, policy={"apply": {**QUICK["apply"], "statement_timeout_floor_ms": 20000}})
+    kill = f"select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'gate apply {release.id}'"
+    with later(0.8, lambda: shop.sql(kill)), pytest.raises(GateError, match="terminating connection"):
+        apply_plan(release, plan, NOT_REHEARSED)
+    assert "status" not in columns(shop)
+
+
+def test_a_deferred_constraint_that_fails_at_commit_is_no_success(shop: Shop):
+    shop.sql("create table parts (order_id bigint references orders deferrable initially deferred)")
+    plan = shop.plan(ADD_COLUMN + "--> statement-breakpoint\ninsert into parts values (-1);")
+    release = shop.release(plan)
+    with pytest.raises(GateError, match=r"COMMIT of the migrations: .*violates foreign key"):
+        apply_plan(release, plan, NOT_REHEARSED)
+    assert "status" not in columns(shop)
+    assert "applied" not in kinds(release)
+
+
+def test_a_ledger_written_since_the_plan_stops_the_apply(shop: Shop):
+    plan = shop.plan(ADD_COLUMN)
+    shop.sql("insert into drizzle.__drizzle_migrations (hash, created_at) values ('theirs', 1500)")
+    with pytest.raises(Refused, match="changed since the plan was made"):
+        apply_plan(shop.release(plan), plan, NOT_REHEARSED)
+    assert "status" not in columns(shop)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        ({"system_identifier": "42"}, "of cluster 42, found"),
+        ({"database_oid": 7}, r"\(oid 7\)"),
+        ({"timeline": 9}, "a failover happened since the plan was made"),
+    ],
+)
+def test_another_database_or_a_failover_refuses_the_apply(shop: Shop, spoil: dict[str, object], sentence: str):
+    plan = shop.plan(ADD_COLUMN)
+    plan = plan.model_copy(update={"identity": plan.identity.model_copy(update=spoil)})
+    with pytest.raises(Refused, match=sentence):
+        apply_plan(shop.release(plan), plan, NOT_REHEARSED)
+
+
+def test_nothing_runs_without_a_proved_backup_or_with_an_approval_of_another_plan(shop: Shop):
+    plan = shop.plan(ADD_COLUMN)
+    release = shop.release(plan)
+    release.record.append("backed_up", {"backup": "backup-20261123-150000"})
+    with pytest.raises(Refused, match="no proved backup: backup-20261123-150000 is not proved"):
+        apply_plan(release, plan, NOT_REHEARSED)
+    other = shop.plan(ADD_COLUMN, "select 1;")
+    with pytest.raises(Refused, match="no valid approval of this plan: the request was for plan"):
+        apply_plan(shop.release(plan), other, NOT_REHEARSED)
+    late = shop.release(plan)
+    late.now = lambda: datetime.now(UTC) + timedelta(hours=2)
+    with pytest.raises(Refused, match="but the approval expired at"):
+        apply_plan(late, plan, NOT_REHEARSED)
+    assert "status" not in columns(shop)
+
+
+@pytest.mark.parametrize(
+    ("point", "committed"),
+    [
+        ("apply:recorded", False),
+        ("apply:after-statement#2", False),
+        ("apply:before-commit", False),
+        ("apply:committed", True),
+        ("apply:applied-recorded", True),
+    ],
+)
+def test_after_a_kill_the_next_run_finds_out_and_finishes(shop: Shop, point: str, *, committed: bool):
+    plan = shop.plan(ADD_COLUMN + "--> statement-breakpoint\nupdate orders set status = 'old';")
+    release = shop.release(plan)
+    assert dies_at(point, "apply", shop, release.id, plan, NOT_REHEARSED)
+    assert ("status" in columns(shop)) is committed
+    applied = apply_plan(shop.open(release.id), plan, NOT_REHEARSED, patience=Patience(before_ending=0.1, pause=0.1))
+    assert shop.sql("select distinct status from orders") == [("old",)]
+    assert len(shop.sql("select 1 from drizzle.__drizzle_migrations")) == 2
+    assert applied.ledger_head == shop.plan().ledger_head
+
+
+def test_a_terminated_process_cancels_its_statement_and_leaves_nothing_behind(shop: Shop):
+    plan = shop.plan(ADD_COLUMN + "--> statement-breakpoint\nselect pg_sleep(20);")
+    release = shop.release(plan, policy={"apply": {**QUICK["apply"], "statement_timeout_floor_ms": 20000}})
+    child = run_step("apply", shop, release, plan, NOT_REHEARSED)
+    sleeping = (
+        f"select 1 from pg_stat_activity where application_name = 'gate apply {release.id}' and query ~ 'pg_sleep'"
+    )
+    wait_until(lambda: bool(shop.sql(sleeping)))
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(10) != 0
+    wait_until(lambda: not shop.sql(sleeping), seconds=2)
+    assert "status" not in columns(shop)
