@@ -1,34 +1,19 @@
 """The record on both stores: who may write next, who lost, and what is known after a crash or a lost reply."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from tasks.clients.object_store import ObjectStore, Unreachable
-from tasks.clients.seaweed import SeaweedServer
-from tasks.clients.stores import open_store
+from tasks.clients.object_store import ObjectStore
 from tasks.gate.chain import BrokenChain, Event, encode
 from tasks.gate.errors import ConfigurationError, Fenced
 from tasks.gate.evidence import Finding, Verdict
 from tasks.gate.model import Model, sha256
-from tasks.record import AlreadyDecided, Record, new_owner, release_ids
-from tests.servers.line import Fate, Line, line_to
-from tests.servers.seaweed import BUCKET
-
-ID = "20261123-120000-shop-abc123"
-
-
-def opened(store: ObjectStore, *, owner: str = "a", release: str = ID) -> Record:
-    record = Record(store, "shop", release, owner=owner)
-    record.append("opened", {"by": "ada"})
-    return record
-
-
-def kinds(record: Record) -> list[str]:
-    return [event.kind for event in record.events]
+from tasks.record import Record, new_owner, release_ids
+from tests.integration.recording import ID, kinds, opened
 
 
 def test_an_event_is_there_for_everybody_when_append_returns(store: ObjectStore) -> None:
@@ -156,73 +141,6 @@ def test_of_sixteen_that_take_a_release_up_at_once_exactly_one_gets_it(store: Ob
     assert winners == [Record.open(store, "shop", ID).holder]
 
 
-def test_the_first_decision_counts_and_the_second_learns_whose_it_was(store: ObjectStore) -> None:
-    opened(store).append("asked", {"digest": "d"})
-    first, second = (Record.open(store, "shop", ID) for _ in range(2))
-    event = first.decide("approved", {"digest": "d", "who": "ada", "door": "slack"})
-    with pytest.raises(AlreadyDecided) as raised:
-        second.decide("rejected", {"digest": "d", "who": "bob", "door": "command-line"})
-    assert raised.value.message == f"release {ID} was already approved by ada through slack at {event.at}"
-    assert raised.value.nouns["who"] == "ada"
-    assert kinds(Record.open(store, "shop", ID)) == ["opened", "asked", "approved"]
-    assert second.decision("d") == event
-
-
-def test_of_sixteen_decisions_at_once_exactly_one_is_recorded(store: ObjectStore) -> None:
-    opened(store).append("asked", {"digest": "d"})
-    records = [Record.open(store, "shop", ID) for _ in range(16)]
-    together = threading.Barrier(16)
-
-    def decide(numbered: tuple[int, Record]) -> int | None:
-        number, record = numbered
-        together.wait()
-        try:
-            record.decide("approved" if number % 2 else "rejected", {"digest": "d", "who": f"person-{number}"})
-        except AlreadyDecided:
-            return None
-        return number
-
-    with ThreadPoolExecutor(16) as threads:
-        winners = [number for number in threads.map(decide, enumerate(records)) if number is not None]
-    recorded = [e.body["who"] for e in Record.open(store, "shop", ID).events if e.kind in ("approved", "rejected")]
-    assert recorded == [f"person-{number}" for number in winners]
-    assert len(recorded) == 1
-
-
-def test_a_decision_gets_through_while_the_release_writes(directory_store: ObjectStore) -> None:
-    worker = opened(directory_store)
-    worker.append("asked", {"digest": "d"})
-    person = Record.open(directory_store, "shop", ID, owner="person")
-    worker.append("claimed")
-    person.decide("approved", {"digest": "d", "who": "bob"})
-    assert kinds(person) == ["opened", "asked", "claimed", "approved"]
-
-
-def test_another_digest_and_a_new_request_can_be_decided_anew(directory_store: ObjectStore) -> None:
-    record = opened(directory_store)
-    for digest in ("d1", "d2", "d1"):
-        record.append("asked", {"digest": digest})
-        assert record.decision(digest) is None
-        record.decide("approved", {"digest": digest, "who": "bob"})
-    assert kinds(record).count("approved") == 3
-
-
-def test_after_an_expiry_nothing_is_decided(directory_store: ObjectStore) -> None:
-    record = opened(directory_store)
-    record.append("asked", {"digest": "d"})
-    event = record.append("expired", {"sentence": "nobody decided"})
-    with pytest.raises(AlreadyDecided) as raised:
-        record.decide("approved", {"digest": "d", "who": "bob"})
-    assert raised.value.message == f"release {ID} expired at {event.at}"
-
-
-def test_a_closed_release_takes_no_decision(directory_store: ObjectStore) -> None:
-    record = opened(directory_store)
-    record.append("closed", {"outcome": "refused", "sentence": "staging drifted", "exit_code": 3})
-    with pytest.raises(ConfigurationError, match=f"release {ID} is closed: staging drifted"):
-        Record.open(directory_store, "shop", ID).decide("approved", {"digest": "d", "who": "bob"})
-
-
 def test_an_unknown_release_is_refused_with_the_nearest_ids(directory_store: ObjectStore) -> None:
     with pytest.raises(ConfigurationError) as raised:
         Record.open(directory_store, "shop", ID)
@@ -300,40 +218,3 @@ def test_threads_of_one_process_may_share_a_record(directory_store: ObjectStore)
 
 def test_no_two_processes_have_the_same_token() -> None:
     assert len({new_owner() for _ in range(100)}) == 100
-
-
-@pytest.fixture
-def line(s3_server: SeaweedServer, s3_url: str) -> Iterator[Line]:
-    with line_to(s3_server) as line:
-        yield line
-
-
-def test_a_store_that_is_away_for_a_moment_does_not_lose_an_event(line: Line, s3_url: str) -> None:
-    record = opened(open_store(line.url(BUCKET, s3_url.partition("?")[0].removeprefix(f"s3://{BUCKET}/"))))
-    line.fate = lambda operation, count: Fate.BUSY if operation == "put" and count < 7 else Fate.PASS
-    record.append("applied")
-    assert kinds(Record.open(open_store(s3_url), "shop", ID)) == ["opened", "applied"]
-    assert line.seen["put"] == 7
-
-
-def test_a_store_that_stays_away_stops_the_release_with_a_sentence(line: Line, s3_url: str) -> None:
-    store = open_store(line.url(BUCKET, s3_url.partition("?")[0].removeprefix(f"s3://{BUCKET}/")))
-    record = Record(store, "shop", ID, owner="a", patience_seconds=0.5)
-    record.append("opened")
-    line.fate = lambda _operation, _count: Fate.BUSY
-    start = datetime.now(UTC)
-    with pytest.raises(Unreachable, match="could not write"):
-        record.append("applied")
-    assert datetime.now(UTC) - start < timedelta(seconds=20)
-    line.fate = lambda _operation, _count: Fate.PASS
-    record.append("applied")
-    assert kinds(Record.open(open_store(s3_url), "shop", ID)) == ["opened", "applied"]
-
-
-def test_an_event_that_arrived_though_the_store_seemed_away_is_written_once(line: Line, s3_url: str) -> None:
-    record = opened(open_store(line.url(BUCKET, s3_url.partition("?")[0].removeprefix(f"s3://{BUCKET}/"))))
-    fates = {("put", 2): Fate.LOST_REPLY, **{("head", count): Fate.BUSY for count in range(1, 4)}}
-    line.fate = lambda operation, count: fates.get((operation, count), Fate.PASS)
-    event = record.append("applied")
-    assert line.seen["put"] == 4  # lost, refused as a second one, and refused again once the store is back
-    assert [e for e in Record.open(open_store(s3_url), "shop", ID).events if e.kind == "applied"] == [event]

@@ -1,81 +1,11 @@
 """Wherever a release stops, its record says in one sentence where it stands and what to type."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tasks.gate.chain import Event
-from tasks.gate.story import ENDS, LEADS_TO, fold
-from tasks.gate.story_sentences import said
-
-START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-ID = "20261123-120000-shop-abc123"
-STATES = {*LEADS_TO.values(), *ENDS.values(), "interrupted"}
-FOLLOWS = {  # what may come after what, notes and claims aside
-    "": ("opened",),
-    "opened": ("planned", "refused"),
-    "planned": ("checked", "refused", "closed"),
-    "checked": ("backed_up", "refused"),
-    "backed_up": ("proved", "refused"),
-    "proved": ("rehearsed", "refused"),
-    "rehearsed": ("asked", "refused"),
-    "asked": ("approved", "rejected", "expired", "voided", "refused"),
-    "approved": ("applying", "voided", "expired", "refused"),
-    "rejected": ("refused",),
-    "expired": ("refused",),
-    "voided": ("refused",),
-    "refused": ("closed",),
-    "applying": ("applied", "failed"),
-    "applied": ("verified", "failed"),
-    "verified": ("closed", "failed"),
-    "failed": ("recovering", "recovered", "not_recovered"),
-    "recovering": ("restored_beside", "recovered", "not_recovered"),
-    "restored_beside": ("swapping", "not_recovered"),
-    "swapping": ("swapped", "not_recovered"),
-    "swapped": ("recovered", "not_recovered"),
-    "recovered": ("closed",),
-    "not_recovered": ("recovering", "recovered"),
-    "closed": (),
-}
-BODIES: dict[str, dict[str, Any]] = {
-    "opened": {"release": ID, "by": "ada", "door": "command-line"},
-    "claimed": {"by": "bob", "host": "h"},
-    "planned": {"plan": {"pending": [{"tag": "0001_a"}, {"tag": "0002_b"}], "problems": []}, "digest": "d" * 64},
-    "checked": {"findings": [{"verdict": "pass"}, {"verdict": "waived"}, {"verdict": "pass"}]},
-    "backed_up": {"backup": "backup-20261123-120000", "bytes": 13_400_000},
-    "proved": {"backup": "backup-20261123-120000", "tables": 12, "rows": 200_000},
-    "rehearsed": {"statements": [{}, {}], "seconds": 1.8, "rollback": {"sentence": "the rollback SQL holds"}},
-    "asked": {"digest": "d" * 64, "expires_at": "2026-11-23T16:00:00Z"},
-    "approved": {"digest": "d" * 64, "who": "bob", "door": "command-line", "comment": "go"},
-    "rejected": {"digest": "d" * 64, "who": "bob", "door": "slack", "comment": "not today"},
-    "expired": {"sentence": "nobody decided, and the request expired at 2026-11-23 16:00 UTC"},
-    "voided": {"reason": "0002_b was edited"},
-    "refused": {"sentence": "staging drifted"},
-    "failed": {"sentence": "the health URL answers 500"},
-    "recovering": {"rung": "restore"},
-    "restored_beside": {"database": "shop_restored"},
-    "recovered": {"sentence": "production is as it was at 12:00"},
-    "not_recovered": {"sentence": "failed: x; and not brought back: y", "next": "look at production"},
-    "closed": {"outcome": "released", "sentence": "2 migrations are in production and verified", "exit_code": 0},
-}
-
-
-def events(*kinds: str, **bodies: dict[str, Any]) -> list[Event]:
-    return [
-        Event(
-            number=number,
-            kind=kind,
-            at=(START + timedelta(seconds=number)).isoformat(),
-            by="host:1:aa",
-            body=bodies.get(kind, BODIES.get(kind, {})),
-            previous="0" * 64,
-        )
-        for number, kind in enumerate(kinds, start=1)
-    ]
-
+from tasks.gate.story import ENDS, fold
+from tests.unit.story_events import BODIES, ID, START, events
 
 UP_TO = {
     "asked": ("opened", "planned", "checked", "backed_up", "proved", "rehearsed", "asked"),
@@ -216,52 +146,3 @@ def test_a_clock_that_stepped_back_makes_no_negative_duration() -> None:
     first, second = events("opened", "planned")
     story = fold([first, second.model_copy(update={"at": "2020-01-01T00:00:00+00:00"})], START)
     assert [step.seconds for step in story.steps] == [0.0, 0.0]
-
-
-@st.composite
-def records(draw: st.DrawFn) -> list[str]:
-    kinds: list[str] = []
-    kind = ""
-    while FOLLOWS[kind] and len(kinds) < 40:
-        kind = draw(st.sampled_from(FOLLOWS[kind]))
-        kinds.append(kind)
-        kinds += draw(st.lists(st.sampled_from(("noted", "claimed")), max_size=2))
-    return kinds
-
-
-words = st.text(alphabet="ab \n\0é", max_size=8)  # the whole of Unicode would take seconds to be ready
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | words,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
-    max_leaves=8,
-)
-names = st.sampled_from(
-    ("sentence", "by", "who", "plan", "pending", "findings", "bytes", "expires_at", "outcome", "seconds", "rollback")
-)
-
-
-@settings(deadline=None)
-@given(kinds=records(), hours=st.integers(-1, 48))
-def test_any_prefix_of_a_release_has_one_sentence_and_unless_closed_a_command(kinds: list[str], hours: int) -> None:
-    whole = events(*kinds)
-    for length in range(len(whole) + 1):
-        story = fold(whole[:length], START + timedelta(hours=hours), release=ID)
-        assert story.state in STATES
-        assert story.sentence
-        assert "\n" not in story.sentence
-        assert story.next or story.ended_at
-        assert all(step.sentence and step.seconds >= 0 for step in story.steps)
-
-
-@settings(deadline=None)
-@given(kinds=records(), body=st.dictionaries(names, json_values, max_size=6))
-def test_no_body_however_odd_keeps_a_story_from_being_told(kinds: list[str], body: dict[str, Any]) -> None:
-    story = fold(events(*kinds, **dict.fromkeys(kinds, body)), START, release=ID)
-    assert story.sentence
-    assert "\n" not in story.sentence
-
-
-@settings(deadline=None)
-@given(kind=st.sampled_from([*LEADS_TO, "claimed", "noted", "closed", "unheard_of"]), body=st.just({}))
-def test_an_empty_event_still_says_something(kind: str, body: dict[str, Any]) -> None:
-    assert said(kind, body)
