@@ -1,15 +1,14 @@
 """Steps 8 to 10: apply and verify, and when either fails, bring production back."""
 
-from tasks.apply_plan import apply_plan
-from tasks.verify_release import verify_release
-
 from flows.checklist import Checklist
+from tasks.apply_plan import apply_plan
 from tasks.gate.errors import GateError, NotRecovered
 from tasks.gate.outcome import Outcome, from_error
 from tasks.gate.plan import Plan
 from tasks.gate.rehearsal import Rehearsal
 from tasks.release import Release
 from tasks.steps import close
+from tasks.verify_release import verify_release
 from tasks.workshop import Workshop
 
 

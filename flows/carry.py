@@ -7,11 +7,14 @@ from flows import prefect_view
 from flows.attempt import halt
 from flows.checklist import Checklist
 from flows.release import walk
+from flows.restoring import bring_back, is_restore
 from flows.wish import Wish
 from tasks.clients.object_store import ObjectStore
-from tasks.gate.errors import Busy, Fenced, GateError
+from tasks.gate.errors import Busy, ConfigurationError, Fenced, GateError, NotRecovered
+from tasks.gate.identity import Identity
 from tasks.gate.outcome import Outcome
 from tasks.gate.story import Story
+from tasks.preflight import accept_waivers
 from tasks.record import Record
 from tasks.release import Release
 from tasks.steps import close, open, sweep
@@ -26,9 +29,9 @@ def carry(todo: Checklist, wish: Wish) -> Outcome:
     Raises:
         ConfigurationError, Refused, Busy: nothing was started, and nothing changed.
     """
+    accept_waivers(wish.policy, wish.waivers)
     store = open.store_of(wish.settings)
-    workshop = Workshop(wish.settings, wish.policy, look(wish.settings))
-    with workshop:
+    with Workshop(wish.settings, wish.policy, _identity(wish, store)) as workshop:
         workshop.take_lock()
         if wish.take_up:
             return _finish(todo, open.take_up(wish.settings, wish.policy, store, wish.take_up), workshop, wish)
@@ -41,6 +44,21 @@ def opened(release: Release, workshop: Workshop) -> str:
     """Step 1 in one sentence."""
     here = workshop.identity
     return f"{release.id}: {here.database}, PostgreSQL {here.server_version}, cluster {here.system_identifier}"
+
+
+def _identity(wish: Wish, store: ObjectStore) -> Identity:
+    """Which database production is: asked of itself, or of the record where a swap that was cut off left it closed."""
+    try:
+        return look(wish.settings)
+    except ConfigurationError:
+        current = TargetLog(store, wish.settings.target).current()
+        if current is None or not Record.exists(store, wish.settings.target, current):
+            raise
+        record = Record.open(store, wish.settings.target, current)
+        begun = record.last("opened")
+        if begun is None or record.last("swapping") is None:
+            raise
+        return Identity.model_validate(begun.body["identity"])
 
 
 def _open(wish: Wish, store: ObjectStore, workshop: Workshop) -> Release:
@@ -67,8 +85,10 @@ def _finish(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -
         if ended := release.record.last("closed"):
             return close.close(release, Outcome.model_validate(ended.body))
         open.same_target(release, workshop.identity)
+        if is_restore(release):
+            return bring_back(todo, release, workshop)
         return walk(todo, release, workshop, wish)
-    except (Fenced, Busy):
+    except (Fenced, Busy, NotRecovered):
         raise
     except GateError as error:
         return _stopped(todo, release, error)

@@ -5,7 +5,8 @@ from flows.checklist import Checklist
 from flows.waiting import decided, wait_for_decision
 from flows.wish import Wish
 from tasks.gate import report_markdown as shown
-from tasks.gate.outcome import Outcome, nothing_pending, released
+from tasks.gate.evidence import counts
+from tasks.gate.outcome import Outcome, nothing_pending, released, shipped
 from tasks.release import Release
 from tasks.steps import ask, back_up, close, plan, preflight, recheck, rehearse
 from tasks.workshop import Workshop
@@ -16,9 +17,7 @@ def walk(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -> O
     this = todo.step("Plan", lambda: plan.plan(release, workshop), plan.sentence, shown.plan_markdown)
     if not this.pending:
         return close.close(release, nothing_pending(release.target))
-    found = todo.step(
-        "Preflight", lambda: preflight.preflight(release, workshop, this), preflight.sentence, shown.checks_markdown
-    )
+    found = todo.step("Preflight", lambda: preflight.preflight(release, workshop, this), counts, shown.checks_markdown)
     backup = todo.step("Back up", lambda: back_up.back_up(release, workshop), back_up.backup_sentence)
     proof = todo.step(
         "Prove the backup",
@@ -39,4 +38,4 @@ def walk(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -> O
     failure = apply_and_verify(todo, release, this, rehearsal)
     if failure is not None:
         return way_back(todo, release, workshop, this, rehearsal, failure)
-    return close.close(release, released(f"{len(this.pending)} migrations are in production and verified"))
+    return close.close(release, released(shipped(this)))

@@ -8,9 +8,7 @@ from flows.options import as_json, print_json, settings_and_policy
 
 
 @click.command("backup", epilog="Example: gate backup --json | jq -r .id")
-@click.option(
-    "--no-proof", is_flag=True, help="Leave the proof for later (`gate verify`); such a backup does not count."
-)
+@click.option("--no-proof", is_flag=True, help="Prove it later with `gate verify`; until then it does not count.")
 @as_json
 def command(*, no_proof: bool, as_json: bool) -> int:
     """Back production up in one snapshot, then read the backup back, restore it and compare it."""

@@ -50,9 +50,7 @@ def command(context: click.Context, *, as_json: bool) -> int:
 
 @command.command("export", epilog="Example: gate backups export backup-20261123-220512 --to .")
 @click.argument("backup", metavar="BACKUP")
-@click.option(
-    "--to", "folder", type=click.Path(path_type=Path), default=Path(), help="A folder, or the file's own name."
-)
+@click.option("--to", "folder", type=click.Path(path_type=Path), default=Path(), help="A folder, or a file.")
 def export(*, backup: str, folder: Path) -> int:
     """Write a backup as one plain SQL file, `backup-YYYYMMDD-HHMMSS.sql`, for psql."""
     from tasks.backups import export_plain, find_backup

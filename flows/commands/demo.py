@@ -16,6 +16,7 @@ from rich.text import Text
 from flows.demo.acts import ACTS, play
 from flows.demo.servers import Servers
 from flows.demo.stage import Stage, stage
+from tasks.gate.errors import GateError
 
 WIDTH = 100
 
@@ -66,9 +67,7 @@ def command(*, yes: bool, keep: bool, output: Path | None) -> int:
         servers.wait_for_prefect()
         told.tell(f"A web shop: {stands}. Its application reads and writes from here on.")
         told.tell(f"Every release shows up in the Prefect UI while this runs: {servers.prefect.ui}")
-        releases = [play(number, act, scene, told) for number, act in enumerate(ACTS, start=1)]
-        written = _write_pages(scene, releases, pages)
-        _look(told, written, time.monotonic() - began)
+        _look(told, _play_all(scene, told, pages), time.monotonic() - began)
         if keep:
             _keep(told, servers, scene)
     told.tell("Everything is stopped, and nothing is left but the reports.")
@@ -81,18 +80,32 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _write_pages(scene: Stage, releases: list[str], folder: Path) -> list[Path]:
-    """One page for each act, with the record's chain checked."""
+def _play_all(scene: Stage, told: Narrator, folder: Path) -> list[Path]:
+    """The three acts, and a page of evidence for each, written while the next one plays.
+
+    Raises:
+        GateError: an act did not end as it must: then the demo, or Gate, has a defect.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{number}-{act.name}.html" for number, act in enumerate(ACTS, start=1)]
-    with ThreadPoolExecutor(max_workers=len(files)) as pool:
-        for file, page in zip(
-            files,
-            pool.map(lambda release: scene.answer("report", release, "--verify", "--html"), releases),
-            strict=True,
-        ):
-            file.write_text(page, encoding="utf-8")
+    files = []
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages") as pool:
+        for number, act in enumerate(ACTS, start=1):
+            release, code = play(number, act, scene, told)
+            files.append(folder / f"{number}-{act.name}.html")
+            written = pool.submit(_write_page, scene, release, files[-1])
+            if code != act.exit_code:
+                written.result()
+                raise GateError(
+                    f"act {number} was expected to end with exit code {act.exit_code} and ended with {code}",
+                    hint=f"its report says why: {files[-1]}",
+                )
+        written.result()
     return files
+
+
+def _write_page(scene: Stage, release: str, file: Path) -> None:
+    """The release's page, its record's chain checked."""
+    file.write_text(scene.answer("report", release, "--verify", "--html"), encoding="utf-8")
 
 
 def _look(told: Narrator, files: list[Path], seconds: float) -> None:

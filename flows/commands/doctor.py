@@ -3,15 +3,7 @@
 import click
 
 from flows.options import as_json, print_json, settings_and_policy
-from tasks.gate.evidence import Finding, Verdict
-
-MARKS = {
-    Verdict.PASS: "✓",
-    Verdict.WARN: "!",
-    Verdict.FAIL: "✗",
-    Verdict.WAIVED: "~",
-    Verdict.NOT_CONFIGURED: "·",
-}
+from tasks.gate.evidence import MARKS, Finding, Verdict
 
 
 @click.command("doctor", epilog="Example: gate doctor --json | jq '.findings[] | select(.verdict == \"fail\")'")

@@ -1,5 +1,6 @@
 """Finds the PostgreSQL programs on this machine whose version can dump, restore or imitate a given server."""
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -144,7 +145,9 @@ def _asked(folder: Path, _written: tuple[int, ...]) -> Programs | None:
 
 def _is_program(path: Path) -> bool:
     # Debian's /usr/bin/pg_dump is a Perl script that picks a version by rules of its own.
-    return path.is_file() and os.access(path, os.X_OK) and path.resolve().name != "pg_wrapper"
+    with contextlib.suppress(PermissionError):  # a folder of the PATH that we may not look into holds nothing for us
+        return path.is_file() and os.access(path, os.X_OK) and path.resolve().name != "pg_wrapper"
+    return False
 
 
 def _version(program: Path) -> str | None:

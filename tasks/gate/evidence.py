@@ -22,6 +22,15 @@ class Verdict(StrEnum):
     NOT_CONFIGURED = "not configured"
 
 
+MARKS = {
+    Verdict.PASS: "✓",
+    Verdict.WARN: "!",
+    Verdict.FAIL: "✗",
+    Verdict.WAIVED: "~",
+    Verdict.NOT_CONFIGURED: "·",
+}
+
+
 class Waiver(Model):
     """A failed check that a named person lets pass, with the reason that the approver will read."""
 

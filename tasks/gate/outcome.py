@@ -2,6 +2,7 @@
 
 from tasks.gate.errors import GateError
 from tasks.gate.model import Model
+from tasks.gate.plan import Plan
 
 EXIT_CODES: dict[int, str] = {
     0: "released, or nothing was pending",
@@ -19,6 +20,7 @@ INTERRUPTED = 130
 EXIT_BY_OUTCOME: dict[str, int] = {
     "released": 0,
     "nothing-pending": 0,
+    "restored": 0,
     "misconfigured": 2,
     "refused": 3,
     "rejected": 4,
@@ -41,6 +43,12 @@ class Outcome(Model):
 def released(sentence: str) -> Outcome:
     """Everything ran and was verified."""
     return Outcome(outcome="released", sentence=sentence, exit_code=0)
+
+
+def shipped(plan: Plan) -> str:
+    """The sentence of a release that went well."""
+    migrations = "1 migration is" if len(plan.pending) == 1 else f"{len(plan.pending)} migrations are"
+    return f"{migrations} in production and verified: {', '.join(m.tag for m in plan.pending)}"
 
 
 def nothing_pending(target: str) -> Outcome:

@@ -37,9 +37,10 @@ def _target(approved: Plan, now: Plan) -> str | None:
 def _files(approved: Plan, now: Plan) -> str | None:
     before = {m.tag: m for m in approved.pending}
     after = {m.tag: m for m in now.pending}
-    for tag in before:
-        if tag in after and before[tag] != after[tag]:
-            return f"migration {tag} changed: its hash is {after[tag].hash[:12]} now, and was {before[tag].hash[:12]}"
+    for tag, old in before.items():
+        new = after.get(tag, old)
+        if new != old:
+            return f"migration {tag} changed: its hash is {new.hash[:12]} now, and was {old.hash[:12]}"
     rollbacks_before = {r.tag: r.sha256 for r in approved.rollbacks}
     rollbacks_after = {r.tag: r.sha256 for r in now.rollbacks}
     changed = sorted(

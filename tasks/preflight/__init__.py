@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from config.policy import Policy
-from tasks.gate.evidence import Finding, Waiver, require_waivable, with_waivers
+from tasks.gate.evidence import MARKS, Finding, Waiver, require_waivable, with_waivers
 from tasks.gate.redaction import secrets_of
 from tasks.preflight import (
     client_tools,
@@ -87,6 +87,6 @@ def run_checks(question: Question, waivers: Sequence[Waiver]) -> tuple[Finding, 
     checks = checks_for(question.policy)
     findings = []
     for finding in ask_all(checks, question, secrets_of(question.settings)):
-        question.say(f"{finding.verdict:>14}  {finding.title}: {finding.sentence}")
+        question.say(f"{MARKS[finding.verdict]} {finding.title}: {finding.sentence}")
         findings.append(finding)
     return with_waivers(findings, waivers, question.policy)

@@ -49,7 +49,7 @@ def recorded_plan(release: Release) -> Plan | None:
 
 def touched_production(release: Release) -> bool:
     """True once this release began to act on production."""
-    return release.record.last("applying") is not None
+    return any(release.record.last(kind) is not None for kind in ("applying", "recovering", "swapping"))
 
 
 def sentence(plan: Plan) -> str:

@@ -1,9 +1,6 @@
 """Step 3, preflight: every check asked, every answer shown, a failure refuses unless somebody waived it by name."""
 
-from collections.abc import Sequence
-
-from tasks.gate.errors import Refused
-from tasks.gate.evidence import Finding, Verdict, Waiver
+from tasks.gate.evidence import Finding, Waiver, refusal
 from tasks.gate.plan import Plan
 from tasks.preflight import run_checks
 from tasks.preflight.question import Question
@@ -26,14 +23,6 @@ def preflight(release: Release, workshop: Workshop, plan: Plan) -> tuple[Finding
         with Question.about(release, workshop, plan) as question:
             findings = run_checks(question, waivers)
         release.record.append("checked", {"findings": [f.model_dump(mode="json") for f in findings]})
-    if failed := [f for f in findings if f.verdict is Verdict.FAIL]:
-        first = failed[0]
-        more = f"; {len(failed) - 1} more failed: {', '.join(f.check for f in failed[1:])}" if len(failed) > 1 else ""
-        raise Refused(f"{first.title}: {first.sentence}{more}", hint=first.hint, checks=[f.check for f in failed])
+    if (refused := refusal(findings)) is not None:
+        raise refused
     return findings
-
-
-def sentence(findings: Sequence[Finding]) -> str:
-    """The step in one sentence."""
-    counts = {verdict: sum(f.verdict is verdict for f in findings) for verdict in Verdict}
-    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)

@@ -1,0 +1,84 @@
+"""A restore that a person asked for: it holds the target and leaves a record, as a release does."""
+
+from datetime import UTC, datetime
+
+from config.policy import Policy
+from config.settings import Settings
+from flows.checklist import Checklist, Shown
+from tasks.backups import find_backup
+from tasks.clients.object_store import ObjectStore
+from tasks.gate.errors import GateError, NotRecovered
+from tasks.gate.manifest import Manifest
+from tasks.gate.outcome import Outcome
+from tasks.release import Release
+from tasks.restore_backup import restore_backup
+from tasks.steps import close, open
+from tasks.workshop import Workshop, look
+
+
+def restore(
+    settings: Settings,
+    policy: Policy,
+    store: ObjectStore,
+    manifest: Manifest,
+    shown: Shown,
+    *,
+    another_cluster: bool,
+) -> tuple[Outcome, str]:
+    """Restore a backup beside production, prove it, swap it in, and count what it does not hold.
+
+    Returns:
+        The outcome, and the id under which the record is kept.
+
+    Raises:
+        Busy: a release is open; it must end first.
+        Refused: the backup is damaged, or of another cluster; production is untouched.
+        NotRecovered: production may be closed or half swapped; `gate resume` settles it.
+    """
+    todo = Checklist(shown)
+    with Workshop(settings, policy, look(settings)) as workshop:
+        workshop.take_lock()
+        release = open.open_new(
+            settings,
+            policy,
+            store,
+            workshop.identity,
+            by=open.operator(),
+            door="restore",
+            waivers=(),
+            now=datetime.now(UTC),
+        )
+        todo.follow(release)
+        release.record.append("restoring", {"backup": manifest.id, "another_cluster": another_cluster})
+        return bring_back(todo, release, workshop), release.id
+
+
+def is_restore(release: Release) -> bool:
+    """True when this record is of a restore, which has no plan."""
+    return release.record.last("restoring") is not None
+
+
+def bring_back(todo: Checklist, release: Release, workshop: Workshop) -> Outcome:
+    """Do, or go on with, the restore that the record names.
+
+    Raises:
+        GateError: it did not work; production is untouched unless it is NotRecovered.
+    """
+    wanted = release.record.last("restoring")
+    assert wanted is not None
+    manifest = find_backup(release.store, release.target, str(wanted.body["backup"]))
+    another = bool(wanted.body["another_cluster"])
+    try:
+        recovery = todo.step(
+            "Restore",
+            lambda: restore_backup(release, manifest, workshop.programs, another_cluster=another),
+            lambda r: r.sentence,
+        )
+    except GateError as error:
+        if release.record.last("swapping") is not None:
+            hint = error.hint or f"look at production, then `gate resume {release.id}`"
+            release.record.append("not_recovered", {"sentence": error.message, "next": hint})
+            raise NotRecovered(error.message, hint=hint) from error
+        close.close_refused(release, error)
+        raise
+    return close.close(release, Outcome(outcome="restored", sentence=recovery.sentence, exit_code=0))

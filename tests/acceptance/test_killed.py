@@ -1,0 +1,173 @@
+"""SIGKILL at every kind of moment, then `gate resume`: one of four states, and production agrees with the record."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.project import ADD_NOTE, Project
+
+UNTOUCHED_OR_APPLIED = [
+    "open-the-release:end",
+    "plan:end",
+    "preflight:end",
+    "backup:in-upload",
+    "backup:before-manifest",
+    "prove:before-restore",
+    "restore:in-stream",
+    "prove:before-compare",
+    "rehearse:copied",
+    "rehearse:statement",
+    "rehearse:applied",
+    "rehearse:rollback",
+    "ask:begin",
+    "ask:end",
+    "check-again:end",
+    "apply:begin",
+    "apply:recorded",
+    "apply:before-statement",
+    "apply:after-statement#2",
+    "apply:before-commit",
+    "apply:committed",
+    "apply:applied-recorded",
+    "verify:begin",
+    "verify:end",
+]
+IN_THE_RESTORE = [
+    "recover:begin",
+    "restore:before",
+    "restore:restored",
+    "restore:carried",
+    "swap:recorded",
+    "swap:closed",
+    "swap:emptied",
+    "swap:sequences",
+    "swap:before-rename",
+    "swap:renamed",
+    "swap:recorded-swapped",
+    "recover:end",
+]
+IN_THE_ROLLBACK = ["recover:begin", "recover:end"]
+
+
+@pytest.mark.parametrize("point", UNTOUCHED_OR_APPLIED)
+def test_a_release_killed_anywhere_on_its_way_is_finished_by_one_resume(project: Project, point: str):
+    project.ready()
+    killed = project.gate("run", "--yes", GATE_KILL_AT=point)
+    assert killed.code == -signal.SIGKILL, killed.all
+    release = _the_release(project)
+    resumed = project.gate("resume", release, "--yes", "--json")
+    assert resumed.code == 0, resumed.all
+    assert resumed.document["outcome"] == "released"
+    assert "note" in project.columns()
+    _applied_once(project)
+    _record_and_production_agree(project, release)
+    _nothing_left(project)
+
+
+@pytest.mark.parametrize("point", IN_THE_ROLLBACK)
+def test_a_recovery_by_rollback_that_is_killed_is_finished_by_one_resume(project: Project, point: str):
+    project.ready()
+    before = (project.contents(), project.columns(), project.ledger())
+    _make_it_fail_after_the_apply(project)
+    killed = project.gate("run", "--yes", GATE_KILL_AT=point)
+    assert killed.code == -signal.SIGKILL, killed.all
+    release = _the_release(project)
+    resumed = project.gate("resume", release, "--json")
+    assert (resumed.code, resumed.document["outcome"]) == (5, "recovered"), resumed.all
+    assert (project.contents(), project.columns(), project.ledger()) == before
+    _record_and_production_agree(project, release)
+    _nothing_left(project)
+
+
+@pytest.mark.parametrize("point", IN_THE_RESTORE)
+def test_a_recovery_by_restore_that_is_killed_is_finished_by_one_resume(project: Project, point: str):
+    project.begin()
+    project.add("note", ADD_NOTE)
+    project.migrate(project.staging)
+    before = (project.contents(), project.columns(), project.ledger())
+    _make_it_fail_after_the_apply(project)
+    killed = project.gate("run", "--yes", GATE_KILL_AT=point)
+    assert killed.code == -signal.SIGKILL, killed.all
+    release = _the_release(project)
+    resumed = project.gate("resume", release, "--json")
+    assert (resumed.code, resumed.document["outcome"]) == (5, "recovered"), resumed.all
+    assert (project.contents(), project.columns(), project.ledger()) == before
+    _record_and_production_agree(project, release)
+    _nothing_left(project)
+    kept = project.sql(project.production, "select count(*) from pg_database where datname like 'shop%failed%'")
+    assert kept[0][0] >= 1
+
+
+def test_a_dead_release_that_never_touched_production_does_not_block_the_next_one(project: Project):
+    project.ready()
+    assert project.gate("run", "--yes", GATE_KILL_AT="rehearse:applied").code == -signal.SIGKILL
+    ended = project.gate("run", "--yes", "--json")
+    assert ended.code == 0, ended.all
+    assert "never touched" in ended.err
+    _applied_once(project)
+
+
+def test_a_dead_release_that_had_committed_is_finished_before_the_next_one_begins(project: Project):
+    project.ready()
+    assert project.gate("run", "--yes", GATE_KILL_AT="apply:committed").code == -signal.SIGKILL
+    ended = project.gate("run", "--yes", "--json")
+    assert (ended.code, ended.document["outcome"]) == (0, "nothing-pending"), ended.all
+    assert "settled" in ended.err
+    _applied_once(project)
+
+
+def test_of_two_resumes_at_once_the_second_says_so_and_leaves(project: Project):
+    project.ready()
+    assert project.gate("run", "--yes", GATE_KILL_AT="ask:begin").code == -signal.SIGKILL
+    release = _the_release(project)
+    both = [project.start("resume", release, "--yes", "--json") for _ in range(2)]
+    ended = [(p.communicate(timeout=90)[0], p.returncode) for p in both]
+    codes = sorted(code for _, code in ended)
+    assert codes in ([0, 7], [0, 0]), ended
+    outcomes = {json.loads(out.strip().splitlines()[-1])["outcome"] for out, _ in ended}
+    assert outcomes <= {"released", "busy"}
+    _applied_once(project)
+
+
+def _make_it_fail_after_the_apply(project: Project) -> None:
+    folder = project.home / "invariants"
+    folder.mkdir()
+    (folder / "no_notes.sql").write_text("select id from orders where note is not null limit 5")
+    project.policy += f'invariants = "{folder}"\n'
+
+
+def _the_release(project: Project) -> str:
+    releases = project.gate("status", "--json").document["releases"]
+    assert len(releases) == 1
+    assert releases[0]["next"], releases
+    return str(releases[0]["id"])
+
+
+def _applied_once(project: Project) -> None:
+    assert len(project.ledger()) == 2
+    assert project.sql(project.production, "select count(*) from orders where note = 'seen'") == [(200,)]
+
+
+def _record_and_production_agree(project: Project, release: str) -> None:
+    status = project.gate("status", "--json").document
+    story = next(r for r in status["releases"] if r["id"] == release)
+    applied = story["outcome"] == "released"
+    assert story["next"] == ""
+    assert (status["pending"] == []) is applied
+    assert project.gate("report", release, "--verify").code == 0
+    allowed = project.sql(project.production, "select datallowconn from pg_database where datname = current_database()")
+    assert allowed == [(True,)]
+
+
+def _nothing_left(project: Project) -> None:
+    """No open upload, no half backup, no scratch cluster of a process that is gone."""
+    from tasks.clients import scratch
+
+    scratch.sweep()
+    assert scratch.sweep() == 0
+    for backup in (project.home / "store" / "shop" / "backups").iterdir():
+        assert (backup / "manifest.json").exists(), list(backup.iterdir())
+    uploads = [p for p in (project.home / "store").rglob("*") if p.is_file() and ".uploads" in str(p)]
+    assert uploads == [], [str(Path(p).name) for p in uploads]
