@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 from tasks.clients.effects import Effects, EffectTrace
 from tasks.clients.lock_trace import HeldLock, LockTrace, strongest
@@ -13,12 +13,11 @@ from tasks.gate.rehearsal import HARMLESS, Lock, RehearsedStatement
 from tasks.kill_points import reached
 
 SQL_KEPT = 2000  # characters
-# The insert position counts WAL that is not written out yet. Files of dropped and rewritten tables count until COMMIT:
-# that is the room which production needs.
-METERS = """
-select (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::pg_catalog.int8,
-       pg_catalog.pg_database_size(pg_catalog.current_database())
-"""
+WAL = (
+    "select (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::pg_catalog.int8"  # written out or not
+)
+# Files of dropped and rewritten tables count until COMMIT: that is the room which production needs.
+SIZE = "select pg_catalog.pg_database_size(pg_catalog.current_database())"
 
 
 class _Watched(NamedTuple):
@@ -60,7 +59,7 @@ class Watch:
         self._effects = effects
         self._progress = progress
         self._watched: list[_Watched] = []
-        self._meters = (0, 0)
+        self._wal = self._size = 0
         self._started: float | None = None
         self._spent = 0.0  # seconds of watching, which production will not have
         self.texts: list[str] = []  # whole statements, in order
@@ -73,8 +72,9 @@ class Watch:
         if self._started is None:
             self._started = began
             self._effects.start(connection)
+            self._size = self._meter(SIZE)
         self._trace.taken()  # what the gate itself took: the ledger
-        self._meters = self._read_meters()
+        self._wal = self._meter(WAL)
         self._spent += time.perf_counter() - began
 
     def after(self, connection: Connection, tag: str, index: int, sql: str, seconds: float) -> None:
@@ -82,7 +82,7 @@ class Watch:
         began = time.perf_counter()
         before = self._trace.held
         taken = self._trace.taken()
-        wal, size = self._read_meters()
+        wal, size = self._meter(WAL), self._meter(SIZE)
         watched = _Watched(
             tag,
             index,
@@ -92,9 +92,10 @@ class Watch:
             taken,
             self._still_held(before, sql),
             self._effects.since_last(connection),
-            wal - self._meters[0],
-            size - self._meters[1],
+            wal - self._wal,
+            size - self._size,
         )
+        self._size = size
         self._watched.append(watched)
         self.texts.append(sql)
         self._spent += time.perf_counter() - began
@@ -117,14 +118,14 @@ class Watch:
         shapes = [(lock, self._known.get(lock.relation)) for lock in felt]
         return tuple(lock for lock, shape in shapes if shape and names.relation(shape.schema, shape.relation))
 
-    def _read_meters(self) -> tuple[int, int]:
-        row = self._watcher.execute(METERS).fetchone()
+    def _meter(self, question: LiteralString) -> int:
+        row = self._watcher.execute(question).fetchone()
         assert row is not None, "a function call returns a row"
-        return int(row[0]), int(row[1])
+        return int(row[0])
 
 
 def _rehearsed(watched: _Watched, committed: float) -> RehearsedStatement:
-    held = committed - watched.ended
+    held = watched.seconds + committed - watched.ended
     return RehearsedStatement(
         tag=watched.tag,
         index=watched.number,

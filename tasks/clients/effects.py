@@ -7,7 +7,7 @@ table's counters back to nothing and counts no deletes, so a truncated table is 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -18,7 +18,8 @@ from tasks.clients.rewrite_notes import new_notes, read_notes, reason_words
 from tasks.gate.rehearsal import RowChanges
 from tasks.gate.wording import size
 
-# Reads no user table and keeps no lock; needs no privilege, so a SET ROLE in a migration does not matter.
+# Reads no user table and keeps no lock; needs no privilege, so a SET ROLE in a migration does not matter. After the
+# first reading only relations that this session has locked are asked for: nothing else can have changed by it.
 RELATIONS = """
 select c.oid::pg_catalog.int8,
        pg_catalog.format('%I.%I', n.nspname, c.relname),
@@ -36,6 +37,10 @@ select c.oid::pg_catalog.int8,
   left join pg_catalog.pg_am am on am.oid = c.relam
  where c.relkind in ('r', 'm', 'i')
    and n.nspname <> 'information_schema' and n.nspname <> 'gate_rehearsal' and n.nspname !~ '^pg_'
+"""
+LOCKED = """
+   and c.oid in (select l.relation from pg_catalog.pg_locks l
+                  where l.pid = pg_catalog.pg_backend_pid() and l.locktype = 'relation' and l.mode <> 'AccessShareLock')
 """
 COUNT = "select pg_catalog.count(*) from only {table}"
 ONE_PAGE = 8192  # an empty index is one page: built in no time, whoever waits
@@ -82,7 +87,7 @@ class EffectTrace:
 
     def start(self, connection: Connection) -> None:
         """Read what is there before the first statement; later calls change nothing."""
-        reading = None if self._first is not None else _read(connection)
+        reading = None if self._first is not None else _read(connection, RELATIONS)
         if reading is not None:
             self._first, self._noted = reading
             self._last = self._first
@@ -92,7 +97,7 @@ class EffectTrace:
 
     def since_last(self, connection: Connection) -> Effects:
         """What happened since the last reading; nothing when it cannot be read, and then the next one holds it."""
-        reading = _read(connection)
+        reading = _read(connection, RELATIONS + LOCKED)
         if self._first is None or reading is None:
             return Effects()
         now, noted = reading
@@ -103,7 +108,7 @@ class EffectTrace:
             rewrites=(*self._rewrites(events, now), *copied),
             index_builds=tuple(self._index_builds(now, truncated)),
         )
-        self._last, self._noted = now, noted
+        self._last, self._noted = {**self._last, **now}, noted
         return effects
 
     def _tables(
@@ -150,13 +155,13 @@ class EffectTrace:
         return sorted(built)
 
 
-def _read(connection: Connection) -> tuple[dict[int, _Relation], str] | None:
+def _read(connection: Connection, query: LiteralString) -> tuple[dict[int, _Relation], str] | None:
     """The transaction's own view; a failure is taken back, so that the migration does not notice it."""
     inside = connection.info.transaction_status == TransactionStatus.INTRANS
     try:
         if inside:
             connection.execute("savepoint gate_reading")
-        relations = {row[0]: _Relation(*row) for row in connection.execute(RELATIONS)}
+        relations = {row[0]: _Relation(*row) for row in connection.execute(query)}
         noted = read_notes(connection)
         if inside:
             connection.execute("release savepoint gate_reading")

@@ -32,7 +32,9 @@ class Lock(Model):
 
     relation: str
     mode: str  # AccessExclusiveLock, ... as pg_locks names it
-    held_seconds: float  # from the end of the statement that took it to the end of the transaction
+    # From the start of the statement that took it to the end of the transaction. An upper bound, and nearly exact: what
+    # takes long (a rewrite, an index build) takes its lock first.
+    held_seconds: float
 
 
 class RowChanges(Model):
