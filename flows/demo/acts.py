@@ -7,7 +7,6 @@ from typing import Protocol
 from flows.demo import shop
 from flows.demo.running_application import Tally
 from flows.demo.stage import Stage
-from tasks.gate.errors import GateError
 from tasks.gate.wording import count, duration
 
 EDITED = ('"delivery_note" text;', "\"delivery_note\" text DEFAULT 'none' NOT NULL;")
@@ -36,22 +35,13 @@ class Act:
     exit_code: int
 
 
-def play(number: int, act: Act, stage: Stage, teller: Teller) -> str:
-    """Play one act; returns the id of its release.
-
-    Raises:
-        GateError: it did not end as it must: then the demo, or Gate, has a defect.
-    """
+def play(number: int, act: Act, stage: Stage, teller: Teller) -> tuple[str, int]:
+    """Play one act; returns the id of its release and its exit code."""
     teller.act(number, act.title)
     stage.application.take_tally()
     code = act.play(stage, teller)
     teller.tell(meanwhile(stage.application.take_tally()))
-    if code != act.exit_code:
-        raise GateError(
-            f"act {number} was expected to end with exit code {act.exit_code} and ended with {code}",
-            hint="`gate report` of the release says why; with --keep the servers stay up",
-        )
-    return str(stage.newest_release()["id"])
+    return str(stage.newest_release()["id"]), code
 
 
 def meanwhile(tally: Tally) -> str:

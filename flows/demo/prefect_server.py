@@ -1,7 +1,10 @@
 """A Prefect server of the demo's own: on loopback, with its rows in a folder that goes with it."""
 
+import signal
 import socket
+import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +12,8 @@ from typing import Self
 
 import httpx
 
-from tasks.clients.child import Child, plain_environment, start
+from tasks.clients.child import plain_environment
+from tasks.clients.parent_death import spawn
 from tasks.gate.errors import ConfigurationError
 
 START_SECONDS = 60.0  # 5 to 9 s on an idle machine
@@ -28,6 +32,7 @@ class PrefectServer:
         self.home = home
         self.port = 0
         self._closing = ExitStack()
+        self._given_up = threading.Event()
 
     @property
     def api(self) -> str:
@@ -61,23 +66,38 @@ class PrefectServer:
         environment = {
             **plain_environment(),
             **self.environment,
-            "PREFECT_API_URL": self.api,
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self.home / 'prefect.db'}",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_LOGGING_LEVEL": "ERROR",
             "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
         }
         self.home.mkdir(parents=True, exist_ok=True)
-        child = self._closing.enter_context(start(argv, environment=environment, cwd=self.home))
+        with (self.home / "log").open("wb") as log:
+            # SIGKILL: its rows are worth nothing, politeness costs seconds, and it has no children of its own.
+            server = spawn(
+                subprocess.Popen,
+                argv,
+                death_signal=signal.SIGKILL,
+                env=environment,
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._closing.callback(_end, server)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
-            if child.poll() is not None or time.monotonic() > deadline:
-                raise _failure(child)
-            time.sleep(0.1)
+            if server.poll() is not None or time.monotonic() > deadline or self._given_up.wait(0.1):
+                raise self._failure()
         return self
+
+    def give_up(self) -> None:
+        """Let a start that is under way end soon."""
+        self._given_up.set()
 
     def stop(self) -> None:
         """End it; safe to call twice."""
+        self.give_up()
         self._closing.close()
 
     def _answers(self) -> bool:
@@ -86,10 +106,15 @@ class PrefectServer:
         except httpx.HTTPError:
             return False
 
+    def _failure(self) -> ConfigurationError:
+        said = (self.home / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+        words = said[0].strip() if said else "it said nothing"
+        return ConfigurationError(f"the demo's Prefect server does not start: {words}", hint="try again")
 
-def _failure(child: Child) -> ConfigurationError:
-    said = child.error_text().strip().splitlines()[-1:] or ["it said nothing"]
-    return ConfigurationError(f"the demo's Prefect server does not start: {said[0]}", hint="try again")
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    server.kill()
+    server.wait()
 
 
 def _free_port() -> int:

@@ -55,6 +55,7 @@ class Servers:
         """All at once, so that the slowest decides; whatever was begun has ended before an error is passed on."""
         pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="demo-start")
         self._closing.callback(pool.shutdown)
+        self._closing.callback(self.prefect.give_up)  # before the pool is waited for
         self._prefect_started = pool.submit(self.prefect.start)
         for started in [pool.submit(start) for start in (self.production.start, self.staging.start, self._start_store)]:
             started.result()
