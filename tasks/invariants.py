@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from tasks.clients import postgres
 from tasks.clients.postgres import Connection
 from tasks.gate.errors import ConfigurationError
-from tasks.gate.wording import cut
+from tasks.gate.wording import count, cut
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 2_000
@@ -68,4 +68,4 @@ def _broken(connection: Connection, name: str, text: str) -> str:
         if not connection.closed:
             connection.execute("rollback")
     # Without the rows themselves: they may be personal.
-    return f"{name} returned {rows:,} rows ({cut(columns, SHOWN)}), expected none" if rows else ""
+    return f"{name} returned {count(rows, 'row')} ({cut(columns, SHOWN)}), expected none" if rows else ""
