@@ -1,6 +1,7 @@
 """Steps 8 to 10: apply and verify, and when either fails, bring production back."""
 
 from flows.checklist import Checklist
+from flows.defect import unexpected
 from tasks.apply_plan import apply_plan
 from tasks.gate.errors import GateError, NotRecovered
 from tasks.gate.outcome import Outcome, from_error
@@ -25,7 +26,7 @@ def apply_and_verify(todo: Checklist, release: Release, plan: Plan, rehearsal: R
     except GateError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 (whatever it is: production was touched, and must be brought back)
-        failure = GateError(f"an unexpected {type(error).__name__} while production was being changed")
+        failure = unexpected(error)
     else:
         return None
     if release.record.last("failed") is None:
@@ -56,7 +57,7 @@ def way_back(
     except GateError as error:
         return halt(release, failure, error)
     except Exception as error:  # noqa: BLE001
-        return halt(release, failure, GateError(f"an unexpected {type(error).__name__} during the recovery"))
+        return halt(release, failure, unexpected(error))
     sentence = f"failed: {failure.message}; {recovery.sentence}"
     return close.close(release, Outcome(outcome="recovered", sentence=sentence, exit_code=5))
 

@@ -6,6 +6,7 @@ from config.settings import Settings
 from flows import prefect_view
 from flows.attempt import halt
 from flows.checklist import Checklist
+from flows.defect import unexpected
 from flows.release import walk
 from flows.restoring import bring_back, is_restore
 from flows.wish import Wish
@@ -95,7 +96,7 @@ def _finish(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -
     except Exception as error:
         if prefect_view.is_pause(error):
             raise
-        return _stopped(todo, release, GateError(f"an unexpected {type(error).__name__} in Gate itself"))
+        return _stopped(todo, release, unexpected(error))
     except (KeyboardInterrupt, SystemExit):
         _note(release, "interrupted")
         raise

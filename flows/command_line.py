@@ -114,9 +114,9 @@ def _say(error: GateError, arguments: list[str]) -> int:
 
 def _defect(error: Exception) -> int:
     """An error nobody foresaw: the kind and place for whoever mends it, never the values, which may be secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "unknown"  # noqa: PTH119
-    print(f"gate: a defect in Gate itself: {type(error).__name__} at {where}", file=sys.stderr)  # noqa: T201
+    from flows.defect import unexpected
+
+    print(f"gate: {unexpected(error).message}", file=sys.stderr)  # noqa: T201
     print("HINT: `gate status` says what state production is in; please report the line above", file=sys.stderr)  # noqa: T201
     if os.environ.get("PYTHONDEVMODE"):
         traceback.print_exception(error)
