@@ -128,8 +128,7 @@ def _settle_earlier(todo: Checklist, wish: Wish, store: ObjectStore, workshop: W
     todo.shown.plain(f"  an earlier release did not end: {earlier} ({story.sentence})")
     release = open.take_up(wish.settings, wish.policy, store, earlier)
     if not touched_production(release) and release.record.last("closed") is None:
-        sentence = f"interrupted while {story.state}; production was never touched"
-        outcome = close.close(release, Outcome(outcome="interrupted", sentence=sentence, exit_code=3))
+        outcome = close.close(release, _never_touched(story))
     else:
         outcome = _finish(todo, release, workshop, wish)
     workshop.restored = None
@@ -138,6 +137,13 @@ def _settle_earlier(todo: Checklist, wish: Wish, store: ObjectStore, workshop: W
             f"release {earlier} is halted: {outcome.sentence}", hint=f"look at production, then gate resume {earlier}"
         )
     todo.shown.plain(f"  it is settled: {outcome.sentence}\n")
+
+
+def _never_touched(story: Story) -> Outcome:
+    if story.state == "expired":
+        return Outcome(outcome="expired", sentence=story.sentence, exit_code=4)
+    sentence = f"interrupted while {story.state}; production was never touched"
+    return Outcome(outcome="interrupted", sentence=sentence, exit_code=3)
 
 
 def _must_be_dead(earlier: str, story: Story) -> None:
