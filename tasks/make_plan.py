@@ -1,6 +1,7 @@
 """Makes the plan: what would run, in which order, and everything that stands in the way; it writes nothing."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -8,6 +9,7 @@ import psycopg
 from config.policy import Policy
 from config.settings import Settings
 from tasks.drizzle.ledger import OtherLedger, other_ledgers
+from tasks.gate.errors import ConfigurationError
 from tasks.gate.identity import Identity
 from tasks.gate.model import canonical, sha256
 from tasks.gate.plan import Folder, Ledger, Migration, Plan, Problem
@@ -41,7 +43,7 @@ def make_plan(
     if not ledger.rows:
         problems = (*_elsewhere(connection, ledger, folder), *problems)
     script_problems, hazards = read_migrations(pending, identity.major)
-    found = find_rollbacks(settings.rollback_folder, pending)
+    found = find_rollbacks(_rollback_folder(settings), pending)
     return Plan(
         target=settings.target,
         identity=identity,
@@ -58,6 +60,15 @@ def make_plan(
         policy_digest=sha256(canonical(policy.model_dump(mode="json"))),
         tools=tools,
     )
+
+
+def _rollback_folder(settings: Settings) -> Path:
+    if settings.rollbacks is not None and not settings.rollbacks.is_dir():
+        raise ConfigurationError(
+            f"GATE_ROLLBACKS names {settings.rollbacks}, which is no folder",
+            hint="create it, or unset GATE_ROLLBACKS to use the folder rollback below the migrations",
+        )
+    return settings.rollback_folder
 
 
 def _elsewhere(connection: Connection, ledger: Ledger, folder: Folder) -> list[Problem]:

@@ -127,7 +127,8 @@ def _no_stamp(migration: Migration) -> Problem:
     return Problem(
         kind="stamp",
         tag=migration.tag,
-        cause=f"the folder {migration.tag} does not begin with {STAMP} digits of time, so Drizzle cannot write its row",
+        cause=f"the folder {migration.tag} does not begin with {STAMP} digits of time, so its"
+        " time in the ledger would be wrong or missing",
         remedy="name it YYYYMMDDHHMMSS_name, as drizzle-kit does",
     )
 

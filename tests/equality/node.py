@@ -37,7 +37,9 @@ def node_programs() -> tuple[str, str]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         missing = "node" if node is None else "npm"
-        raise NoNode(f"{missing} is not on the PATH: install Node {OLDEST_NODE} or newer to compare with Drizzle's tools")
+        raise NoNode(
+            f"{missing} is not on the PATH: install Node {OLDEST_NODE} or newer to compare with Drizzle's tools"
+        )
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
         raise NoNode(f"{node} is {version}: Drizzle's tools need Node {OLDEST_NODE} or newer")
@@ -111,7 +113,9 @@ class Drizzle:
             DrizzleFailed: the migrator threw.
         """
         process = self._process
-        assert process is not None and process.stdin is not None and process.stdout is not None
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(json.dumps({"verb": verb, **request}) + "\n")
         process.stdin.flush()
         answer = json.loads(process.stdout.readline() or '{"error": "the Node process ended"}')

@@ -70,7 +70,10 @@ JOURNALS = (
         "procedural",
         0,
         (
-            Step("0000_notes", "CREATE TABLE notes (id int generated always as identity, body text, changed timestamptz);"),
+            Step(
+                "0000_notes",
+                "CREATE TABLE notes (id int generated always as identity, body text, changed timestamptz);",
+            ),
             Step("0001_touch", texts(FUNCTION, "CREATE TRIGGER t BEFORE UPDATE ON notes EXECUTE FUNCTION touch();")),
             Step("0002_rest", texts(ATOMIC, LOOP, "UPDATE notes SET body = body || ' $1 %s :name';")),
         ),
@@ -118,7 +121,10 @@ JOURNALS = (
         "fails-at-commit",
         0,
         (
-            Step("0000_deferred", "create table a (id int primary key, b int references a deferrable initially deferred);"),
+            Step(
+                "0000_deferred",
+                "create table a (id int primary key, b int references a deferrable initially deferred);",
+            ),
             Step("0001_dangling", "insert into a values (1, 2);"),
         ),
         fails="23503",

@@ -1,0 +1,234 @@
+"""The plan on a real server: states, SQL, rollbacks, the ledger that stands elsewhere; it writes nothing."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from config.settings import load
+from tasks.clients import postgres
+from tasks.clients.postgres import Connection
+from tasks.drizzle.applying import CREATE_TABLE, apply
+from tasks.drizzle.folder import read_folder
+from tasks.gate.errors import ConfigurationError, Refused
+from tasks.gate.plan import Plan, State
+from tasks.make_plan import make_plan
+
+BREAK = "--> statement-breakpoint\n"
+WHEN = 1_750_000_000_000
+
+
+@pytest.fixture
+def connection(production: SecretStr) -> Iterator[Connection]:
+    with postgres.connect(production, purpose="tests") as opened:
+        yield opened
+
+
+class Project:
+    """A folder of migrations and the production that it is for."""
+
+    def __init__(self, folder: Path, url: SecretStr) -> None:
+        self.folder, self.url = folder, url
+        self.texts: list[str] = []
+
+    def add(self, *texts: str) -> None:
+        self.texts += texts
+        (self.folder / "meta").mkdir(parents=True, exist_ok=True)
+        entries = [{"idx": n, "when": WHEN + n * 1000, "tag": f"{n:04}_m"} for n in range(len(self.texts))]
+        for entry, text in zip(entries, self.texts, strict=True):
+            (self.folder / f"{entry['tag']}.sql").write_text(text)
+        journal = {"version": "7", "dialect": "postgresql", "entries": entries}
+        (self.folder / "meta/_journal.json").write_text(json.dumps(journal))
+
+    def plan(self, **variables: str) -> Plan:
+        settings, policy = load(
+            {
+                "GATE_PRODUCTION_URL": self.url.get_secret_value(),
+                "GATE_MIGRATIONS": str(self.folder),
+                "GATE_TARGET": "shop",
+                **{f"GATE_{name}": value for name, value in variables.items()},
+            }
+        )
+        with postgres.connect(self.url, purpose="plan", read_only=True) as connection:
+            identity = postgres.identity(connection)
+            return make_plan(settings, policy, connection=connection, identity=identity, tools={"gate": "1"})
+
+    def apply(self, schema: str = "drizzle", table: str = "__drizzle_migrations") -> None:
+        with postgres.connect(self.url, purpose="tests") as connection:
+            apply(
+                connection,
+                generation=0,
+                schema=schema,
+                table=table,
+                pending=read_folder(self.folder).migrations,
+            )
+
+
+@pytest.fixture
+def project(tmp_path: Path, production: SecretStr) -> Project:
+    return Project(tmp_path / "drizzle", production)
+
+
+def test_an_empty_production_has_everything_pending_and_stays_empty(project: Project, connection: Connection) -> None:
+    project.add("create table a (id int);", "alter table a add column note text;")
+    plan = project.plan()
+    assert (plan.verdict, [m.tag for m in plan.pending]) == ("ready", ["0000_m", "0001_m"])
+    assert (plan.target, plan.tool, plan.generation, plan.tools) == ("shop", "drizzle", 0, {"gate": "1"})
+    assert connection.execute("select count(*) from pg_namespace where nspname = 'drizzle'").fetchone() == (0,)
+
+
+def test_what_was_applied_is_not_pending_and_only_the_rest_is_read(project: Project) -> None:
+    project.add("create table if not exists a (id int);")
+    project.apply()
+    assert project.plan().verdict == "nothing-pending"
+    project.add("drop table if exists a;")
+    plan = project.plan()
+    assert [line.state for line in plan.migrations] == [State.APPLIED, State.PENDING]
+    assert plan.hazards == ("0001_m.sql, line 1: drops table a; its rows are gone",)
+
+
+def test_problems_of_the_ledger_and_of_the_sql_are_all_listed(project: Project) -> None:
+    project.add("create table a (id int);")
+    project.apply()
+    project.add(f"create index concurrently on a (id);\n{BREAK}commit;", "selec 1")
+    (project.folder / "0000_m.sql").write_text("create table a (id bigint);")
+    plan = project.plan()
+    assert plan.verdict == "refused"
+    assert [(p.tag, p.kind) for p in plan.problems] == [
+        ("0000_m", "edited"),
+        ("0001_m", "no-transaction"),
+        ("0001_m", "transaction-control"),
+        ("0002_m", "syntax"),
+    ]
+    assert all(p.cause and p.remedy for p in plan.problems)
+
+
+def test_rollback_files_belong_to_the_plan_and_to_its_digest(project: Project) -> None:
+    project.add("create table a (id int);")
+    (project.folder / "rollback").mkdir()
+    without = project.plan()
+    file = project.folder / "rollback/0000_m.sql"
+    file.write_text("drop table a;")
+    found = project.plan()
+    assert [(r.tag, r.file, r.text) for r in found.rollbacks] == [("0000_m", "0000_m.sql", "drop table a;")]
+    file.write_text("drop table a; ")
+    assert len({without.digest, found.digest, project.plan().digest}) == 3
+
+
+def test_a_rollback_file_is_held_to_the_same_rules(project: Project) -> None:
+    project.add("create table a (id int);")
+    (project.folder / "rollback").mkdir()
+    (project.folder / "rollback/0000_m.sql").write_text("begin; drop table a; commit;")
+    assert [p.kind for p in project.plan().problems] == ["transaction-control", "transaction-control"]
+
+
+def test_a_rollback_folder_that_was_named_must_exist(project: Project, tmp_path: Path) -> None:
+    project.add("create table a (id int);")
+    with pytest.raises(ConfigurationError, match=r"GATE_ROLLBACKS names .*/nowhere, which is no folder"):
+        project.plan(ROLLBACKS=str(tmp_path / "nowhere"))
+
+
+def test_the_digest_is_the_same_twice_and_another_after_any_change(project: Project) -> None:
+    project.add("create table a (id int);", "create table b (id int);")
+    first = project.plan()
+    assert first.digest == project.plan().digest
+    (project.folder / "0001_m.sql").write_text("create table b (id int); ")
+    assert project.plan().digest != first.digest
+
+
+def test_a_ledger_under_another_name_is_found_by_its_hashes(project: Project) -> None:
+    project.add("create table a (id int);", "create table b (id int);")
+    project.apply("public", "migrations")
+    (problem,) = project.plan().problems
+    assert problem.kind == "other-ledger"
+    assert problem.cause == (
+        "the ledger drizzle.__drizzle_migrations does not exist, but public.migrations does: 2 of its 2 rows are of"
+        " this folder; from an empty ledger everything would run again"
+    )
+    assert problem.remedy == "set GATE_MIGRATIONS_SCHEMA=public and GATE_MIGRATIONS_TABLE=migrations"
+    assert project.plan(MIGRATIONS_SCHEMA="public", MIGRATIONS_TABLE="migrations").verdict == "nothing-pending"
+
+
+def test_an_empty_ledger_does_not_hide_the_one_that_is_in_use(project: Project, connection: Connection) -> None:
+    project.add("create table a (id int);")
+    project.apply("public", "migrations")
+    connection.execute("create schema drizzle")
+    connection.execute(CREATE_TABLE[0].format(ledger="drizzle.__drizzle_migrations"))
+    assert "drizzle.__drizzle_migrations has no rows, but public.migrations does" in project.plan().problems[0].cause
+
+
+def test_the_ledger_of_another_project_can_be_told_to_be_one(project: Project, connection: Connection) -> None:
+    project.add("create table other (id int);")
+    project.apply("public", "__drizzle_migrations")
+    project.texts.clear()
+    project.add("create table ours (id int);")
+    (problem,) = project.plan().problems
+    assert "public.__drizzle_migrations does: it looks like Drizzle's" in problem.cause
+    assert "if it belongs to another project, create drizzle.__drizzle_migrations empty" in problem.remedy
+    connection.execute("create schema drizzle")
+    connection.execute(CREATE_TABLE[0].format(ledger="drizzle.__drizzle_migrations"))
+    assert project.plan().verdict == "ready"
+
+
+def test_a_table_that_is_not_drizzles_is_refused(project: Project, connection: Connection) -> None:
+    project.add("create table a (id int);")
+    connection.execute("create table migrations (version text)")
+    with pytest.raises(Refused, match=r"public\.migrations has no column id and hash and created_at"):
+        project.plan(MIGRATIONS_SCHEMA="public", MIGRATIONS_TABLE="migrations")
+    connection.execute("create view looks as select 1 as id, 'x' as hash, 1 as created_at")
+    with pytest.raises(Refused, match=r"public\.looks is not a table"):
+        project.plan(MIGRATIONS_SCHEMA="public", MIGRATIONS_TABLE="looks")
+
+
+def test_a_locked_ledger_is_said_to_be_one(project: Project, connection: Connection, production: SecretStr) -> None:
+    project.add("create table a (id int);")
+    project.apply()
+    connection.execute("begin")
+    connection.execute("lock table drizzle.__drizzle_migrations in access exclusive mode")
+    with postgres.connect(production, purpose="plan", read_only=True, lock_timeout_ms=100) as reader:
+        settings, policy = load({"GATE_MIGRATIONS": str(project.folder)})
+        with pytest.raises(Refused, match="is locked by another session, as a running migration does it"):
+            make_plan(settings, policy, connection=reader, identity=postgres.identity(reader), tools={})
+    connection.execute("rollback")
+
+
+def test_a_numeric_time_as_one_of_drizzles_drivers_writes_it_is_read(project: Project, connection: Connection) -> None:
+    project.add("create table a (id int);")
+    project.apply()
+    connection.execute("alter table drizzle.__drizzle_migrations alter column created_at type numeric")
+    assert project.plan().verdict == "nothing-pending"
+
+
+def test_an_unsorted_journal_is_pointed_out(project: Project) -> None:
+    project.add("create table a (id int);", "create table b (id int);")
+    file = project.folder / "meta/_journal.json"
+    journal = json.loads(file.read_text())
+    journal["entries"].reverse()
+    file.write_text(json.dumps(journal))
+    plan = project.plan()
+    assert (plan.verdict, [m.tag for m in plan.pending]) == ("ready", ["0001_m", "0000_m"])
+    (hazard,) = plan.hazards
+    assert hazard == (
+        "0000_m comes after 0001_m in the journal but is older: it runs now, but a database that has 0001_m already"
+        " would silently skip it"
+    )
+
+
+def test_planning_three_hundred_migrations_is_quick(project: Project) -> None:
+    project.add(*(f"create table t{n} (id int);\n{BREAK}create index on t{n} (id);" for n in range(300)))
+    project.plan()  # imports the parser
+    started = time.perf_counter()
+    assert len(project.plan().pending) == 300
+    assert time.perf_counter() - started < 2  # 0.06 s alone; other tests run beside this one
+
+
+def test_a_plan_can_be_made_by_a_role_that_may_only_read(project: Project) -> None:
+    project.add("create table a (id int);")
+    with postgres.connect(project.url, purpose="plan", read_only=True) as connection:
+        assert project.plan().verdict == "ready"
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            connection.execute("create table x (id int)")
