@@ -20,7 +20,7 @@ from tasks.clients.object_store import ObjectStore
 from tasks.clients.postgres import identity as identity_of
 from tasks.clients.programs import Programs
 from tasks.clients.snapshot import Snapshot, blockers, exported_snapshot, fingerprint_beside
-from tasks.gate.errors import Refused
+from tasks.gate.errors import ConfigurationError, Refused
 from tasks.gate.fingerprint import Fingerprint
 from tasks.gate.how_to import how_to
 from tasks.gate.identity import Identity
@@ -117,7 +117,7 @@ def take_backup(
             store.create(folder.key(MANIFEST), manifest.stored())
         except psycopg.Error as error:
             discard_quietly(store, target, backup)
-            raise _lost(error) from None
+            raise _lost(error, snapshot) from None
         except BaseException:
             discard_quietly(store, target, backup)
             raise
@@ -194,7 +194,7 @@ def _globals(origin: _Source) -> tuple[bytes | None, tuple[str, ...]]:
     """Roles and tablespaces; without the privilege for it the manifest's own list of roles has to do."""
     try:
         return dump_globals(origin.url, origin.programs), ()
-    except DumpFailed as failure:
+    except (DumpFailed, ConfigurationError) as failure:
         return None, (f"roles and tablespaces are not in this backup: {failure.message}",)
 
 
@@ -217,9 +217,11 @@ def _refuse_short(folder: _Folder, stored: StoredObject) -> None:
         )
 
 
-def _lost(error: psycopg.Error) -> Refused:
+def _lost(error: psycopg.Error, snapshot: Snapshot) -> Refused:
     said = (error.diag.message_primary or str(error).strip() or type(error).__name__).splitlines()[0]
+    waited = isinstance(error, psycopg.errors.LockNotAvailable)
+    who = blockers(snapshot) if waited else ""
     return Refused(
         f"the backup stopped, and nothing of it was stored: {said}",
-        hint="if the connection was lost, run again; the server's log says more",
+        hint=f"{who}; wait for it, then run again" if who else "run again; the server's log says more",
     )

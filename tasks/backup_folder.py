@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tasks.clients.compression import SUFFIXES
 from tasks.clients.object_store import AlreadyThere, NotThere, ObjectStore
-from tasks.gate.errors import Busy, ConfigurationError
+from tasks.gate.errors import Busy, GateError
 
 ID = re.compile(r"^backup-\d{8}-\d{6}$")
 ID_FORMAT = "backup-%Y%m%d-%H%M%S"
@@ -63,6 +63,15 @@ def claim(store: ObjectStore, target: str, now: Callable[[], datetime]) -> str:
     raise Busy(f"{TRIES} backups of {target} began within a minute", hint="find out what starts them, then run again")
 
 
+def is_half(store: ObjectStore, target: str, backup: str) -> bool:
+    """True when something of a backup is there, and no manifest.
+
+    Some stores go on listing a folder that has become empty: that is nothing.
+    """
+    below = folder(target, backup)
+    return store.size(below + MANIFEST) is None and next(iter(store.keys(below)), None) is not None
+
+
 def discard(store: ObjectStore, target: str, backup: str) -> None:
     """Remove everything of a backup that has no manifest; never touches one that has.
 
@@ -78,7 +87,7 @@ def discard(store: ObjectStore, target: str, backup: str) -> None:
 
 def discard_quietly(store: ObjectStore, target: str, backup: str) -> None:
     """The same after a failure, which must not be hidden by a store that fails as well: the next sweep finishes it."""
-    with suppress(ConfigurationError):
+    with suppress(GateError):
         discard(store, target, backup)
 
 
@@ -102,7 +111,7 @@ def sweep_half_backups(
     removed = 0
     for backup in list(store.folders(root(target))):
         below = folder(target, backup)
-        if not ID.match(backup) or store.size(below + MANIFEST) is not None:
+        if not ID.match(backup) or not is_half(store, target, backup):
             continue
         began = datetime.strptime(backup, ID_FORMAT).replace(tzinfo=UTC)
         dead = _is_dead_here(store, below)

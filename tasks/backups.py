@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.backup_folder import ID, MANIFEST, folder, root, sweep_half_backups
+from tasks.backup_folder import ID, MANIFEST, folder, is_half, root, sweep_half_backups
 from tasks.clients.object_store import NotThere, ObjectStore
 from tasks.clients.programs import Programs
 from tasks.gate.errors import ConfigurationError, Refused
@@ -53,7 +53,7 @@ def unreadable_backups(store: ObjectStore, target: str) -> list[tuple[str, str]]
 
 def half_backups(store: ObjectStore, target: str) -> list[str]:
     """Ids without a manifest: being taken now, or left behind by a process that died."""
-    return [b for b in _ids(store, target) if store.size(folder(target, b) + MANIFEST) is None]
+    return [backup for backup in _ids(store, target) if is_half(store, target, backup)]
 
 
 def find_backup(store: ObjectStore, target: str, backup: str) -> Manifest:
@@ -68,7 +68,7 @@ def find_backup(store: ObjectStore, target: str, backup: str) -> Manifest:
     except NotThere:
         pass
     known = _ids(store, target)
-    if backup in known:
+    if backup in known and is_half(store, target, backup):
         raise Refused(
             f"{backup} is half a backup: it has no manifest, so it was never finished",
             hint="use another one; gate backups lists them",

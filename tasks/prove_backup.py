@@ -24,7 +24,7 @@ from tasks.gate.manifest import Manifest, Proof
 from tasks.gate.model import canonical
 from tasks.gate.wording import count
 from tasks.kill_points import reached
-from tasks.read_back import read_globals
+from tasks.read_back import read_globals, verify_settings
 from tasks.refuse_backup import refuse_incomplete_globals, refuse_unfit, refuse_wrong_backup
 from tasks.restore_archive import RestoreFailed
 from tasks.restore_into import Restored, fill
@@ -75,6 +75,7 @@ def prove(
     refuse_unfit(manifest, scratch.major, programs)
     refuse_incomplete_globals(manifest, read_globals(store, manifest))
     database = into or f"gate_proof_{manifest.id.removeprefix('backup-').replace('-', '_')}"
+    verify_settings(store, manifest)
     reached("prove:before-restore")
     kept = False
     try:

@@ -85,6 +85,16 @@ def read_globals(store: ObjectStore, manifest: Manifest) -> str | None:
         raise _refusal(manifest, manifest.globals, f"was stored damaged: {damage.message}") from None
 
 
+def verify_settings(store: ObjectStore, manifest: Manifest) -> None:
+    """Make sure that the settings for a person without Gate are what was stored.
+
+    Raises:
+        NotAsStored: they are missing or altered.
+    """
+    if manifest.settings is not None:
+        ReadBack(store, manifest, manifest.settings).verify()
+
+
 def refuse_other_manifest(store: ObjectStore, manifest: Manifest) -> str:
     """Make sure that the stored manifest is this one; returns the SHA-256 of its bytes.
 
@@ -131,5 +141,5 @@ def _owner(store: ObjectStore, manifest: Manifest, digest: str) -> str | None:
 
 
 def _refusal(manifest: Manifest, stored: StoredObject, what: str) -> NotAsStored:
-    part = "dump" if stored == manifest.dump else "globals"
+    part = {manifest.dump.key: "dump"}.get(stored.key) or ("settings" if stored == manifest.settings else "roles file")
     return NotAsStored(f"the {part} of {manifest.id} {what}", hint=HINT, backup=manifest.id, key=stored.key)

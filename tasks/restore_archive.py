@@ -153,9 +153,15 @@ def _file(pieces: Iterator[bytes]) -> Iterator[Path]:
     """The dump as a private file: parallel jobs, and two passes, need to seek in it."""
     with tempfile.TemporaryDirectory(prefix="gate-restore-") as place:
         path = Path(place) / "dump"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            for piece in pieces:
-                file.write(piece)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            hint = "make room there, or set TMPDIR to another folder"
+            raise RestoreFailed(f"cannot write the dump to {place}: {reason}", hint=hint) from None
         yield path
 
 

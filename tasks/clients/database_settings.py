@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import LiteralString, cast
 
 from psycopg import sql
 
-from tasks.clients.fingerprint_queries import CANONICAL
+from tasks.clients.canonical import canonical
 from tasks.clients.postgres import Connection
 
 # Stands for the database's name; psql takes it as it is: `psql --set=database=shop --file=...`.
@@ -60,8 +59,7 @@ def settings_of(connection: Connection) -> tuple[str, ...]:
     security labels (failure-modes R3). pg_dump writes them only with --create, where the name cannot be changed.
     Two databases agree in them when their statements are equal. `:"database"` stands for the name.
     """
-    with connection.transaction(force_rollback=True):
-        connection.execute(CANONICAL)
+    with canonical(connection):
         row = connection.execute(DATABASE).fetchone()
         assert row is not None, "a session is always in a database"
         owner, limit, comment, granted = row
@@ -93,7 +91,7 @@ def apply_settings(connection: Connection, database: str, statements: Sequence[s
     name = sql.Identifier(database).as_string(connection)
     with connection.transaction():
         for statement in statements:
-            connection.execute(cast("LiteralString", statement.replace(PLACEHOLDER, name, 1)))
+            connection.execute(statement.replace(PLACEHOLDER, name, 1))
 
 
 def _grants(owner: str, grants: list[tuple[str, str, bool]], *, granted: bool) -> list[str]:

@@ -1,15 +1,5 @@
 """The questions that a fingerprint asks of the catalog; each leaves out what belongs to an extension."""
 
-# Everything that changes how a value is written as text, so that two servers write the same value the same way.
-# row_security=off turns "rows hidden by a policy" into an error: fewer rows must never pass for all rows.
-CANONICAL = """
-select set_config(name, value, true)
-  from unnest(
-    array['search_path', 'row_security', 'quote_all_identifiers', 'DateStyle', 'IntervalStyle', 'TimeZone',
-          'extra_float_digits', 'bytea_output', 'lc_monetary', 'xmloption', 'xmlbinary'],
-    array['', 'off', 'off', 'ISO, YMD', 'postgres', 'UTC', '3', 'hex', 'C', 'content', 'base64']) as s(name, value)
-"""
-
 # Partitioned parents hold no rows, foreign tables' rows are elsewhere, inheritance parents are read with ONLY.
 # Tables of extensions are dumped in part or not at all (pg_extension_config_dump), so they are not compared.
 TABLES = """

@@ -1,20 +1,18 @@
 """Takes a database's fingerprint: counts and content hashes of every table, and what else a restore must bring back."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from typing import Any, LiteralString, cast
+from collections.abc import Callable, Collection
+from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.pq import TransactionStatus
 
 from tasks.clients import fingerprint_queries as queries
+from tasks.clients.canonical import canonical, undone
 from tasks.clients.postgres import Connection
 from tasks.gate.errors import Refused
 from tasks.gate.fingerprint import Fingerprint, SequencePrint, TablePrint
 
 BATCH = 200  # sequences or large objects asked for in one statement
-CONSISTENT = "begin isolation level repeatable read read only"
 
 
 def _unheard(_done: int, _total: int) -> None:
@@ -38,7 +36,7 @@ def take(
     Raises:
         Refused: the role may not read something, or row-level security would hide rows from it.
     """
-    with _canonical(connection):
+    with canonical(connection):
         return Fingerprint(
             sequences=_sequences(connection),
             extensions=dict(_rows(connection, queries.EXTENSIONS)),
@@ -52,33 +50,18 @@ def take(
 
 def sequences(connection: Connection) -> dict[str, SequencePrint]:
     """Where every sequence is now; no snapshot holds a sequence still."""
-    with _canonical(connection):
+    with canonical(connection):
         return _sequences(connection)
 
 
 def roles(connection: Connection) -> dict[str, bool]:
     """The roles that own or are granted something in this database, and whether each is a superuser."""
-    with _canonical(connection):
+    with canonical(connection):
         return dict(_rows(connection, queries.ROLES))
 
 
-@contextmanager
-def _canonical(connection: Connection) -> Iterator[None]:
-    idle = connection.info.transaction_status == TransactionStatus.IDLE
-    try:
-        if idle:
-            connection.execute(CONSISTENT)
-        # Undone at the end: search_path and the like must not change for the caller's own statements.
-        with connection.transaction(force_rollback=True):
-            connection.execute(queries.CANONICAL)
-            yield
-    finally:
-        if idle and not connection.closed:
-            connection.execute("rollback")
-
-
 def _rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
-    return connection.execute(cast("LiteralString", query)).fetchall()
+    return connection.execute(query).fetchall()
 
 
 def _tables(
@@ -152,7 +135,7 @@ def _large_objects(connection: Connection) -> dict[str, Any]:
     total = 0
     for start in range(0, len(listed), BATCH):
         # An open large object is closed by the end of its (sub)transaction only.
-        with connection.transaction(force_rollback=True):
+        with undone(connection):
             try:
                 row = connection.execute(queries.LARGE_OBJECT_ROWS, [listed[start : start + BATCH]]).fetchone()
             except psycopg.errors.InsufficientPrivilege as error:

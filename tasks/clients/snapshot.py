@@ -19,6 +19,7 @@ from tasks.gate.fingerprint import Fingerprint
 BEGIN = "begin isolation level repeatable read read only"
 EXPORT = "select pg_export_snapshot(), pg_current_wal_lsn()::text"
 TRANSACTION_TIMEOUT_SINCE = 170000
+LOCK_WAIT_MS = 30_000  # as long as pg_dump beside it waits
 BLOCKERS = """
 select distinct a.pid, coalesce(nullif(a.application_name, ''), a.usename::text, 'unknown'),
        date_trunc('second', now() - a.xact_start)::text
@@ -87,7 +88,9 @@ def fingerprint_beside(
         progress(done, total)
 
     # Reading a table of any size takes as long as it takes: the dump beside it reads the same.
-    with connect(url, purpose="backup fingerprint", read_only=True, statement_timeout_ms=0) as session:
+    with connect(
+        url, purpose="backup fingerprint", read_only=True, statement_timeout_ms=0, lock_timeout_ms=LOCK_WAIT_MS
+    ) as session:
         if session.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
             session.execute("set transaction_timeout = 0")
         session.execute(BEGIN)

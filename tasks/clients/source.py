@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.clients.fingerprint_queries import CANONICAL
+from tasks.clients.canonical import canonical
 from tasks.clients.postgres import Connection
 
 # As JSON, because the columns on locales change with every other major version.
@@ -81,6 +81,5 @@ def foreign_servers(connection: Connection) -> tuple[str, ...]:
 
 def warnings(connection: Connection) -> tuple[str, ...]:
     """What the backup of this database cannot bring back, one sentence each (failure-modes B12, B13)."""
-    with connection.transaction(force_rollback=True):
-        connection.execute(CANONICAL)
+    with canonical(connection):
         return tuple(row[0] for row in connection.execute(WARNINGS))

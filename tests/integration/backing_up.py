@@ -62,12 +62,13 @@ def back_up(
     progress: Callable[[str], None] = lambda _figure: None,
     now: Callable[[], datetime] = clock,
     expected: Identity | None = None,
+    programs: Programs | None = None,
 ) -> Manifest:
     return take_backup(
         store=store,
         target=TARGET,
         url=url,
-        programs=embedded_programs(),
+        programs=programs or embedded_programs(),
         policy=Policy.model_validate({"backup": {"compression": compression}}),
         identity=expected or identity_of(url),
         now=now,
@@ -82,13 +83,19 @@ def own_scratch() -> Iterator[ScratchServer]:
 
 
 def prove_it(
-    store: ObjectStore, manifest: Manifest, scratch: ScratchServer, *, into: str | None = None, **others: object
+    store: ObjectStore,
+    manifest: Manifest,
+    scratch: ScratchServer,
+    *,
+    into: str | None = None,
+    programs: Programs | None = None,
+    **others: object,
 ) -> Proof:
     return prove(
         store=store,
         manifest=manifest,
         scratch=scratch,
-        programs=embedded_programs(),
+        programs=programs or embedded_programs(),
         now=clock,
         into=into,
         **others,  # type: ignore[arg-type]
