@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 from pydantic import SecretStr
 
-from tasks.clients import fingerprint_queries, postgres
+from tasks.clients import canonical, postgres
 from tasks.clients.object_store import AlreadyThere
 from tasks.clients.postgres import Connection
 from tasks.clients.table_rows import Table, as_csv
@@ -25,7 +25,6 @@ from tasks.workshop import production_url
 HOURS_MS = 21_600_000  # reading every row of a large database, in ms
 SALVAGE_BYTES = 100_000_000  # of CSV in all; more stays in the failed database alone
 WHOLE = 1 << 32  # rows carry the low half of a transaction id
-BEGIN = "begin isolation level repeatable read read only"
 MIGRATION = "select xmin::text::bigint from {} where hash = %s order by id desc limit 1"
 
 
@@ -47,8 +46,8 @@ def snapshot(url: SecretStr, database: str) -> Connection:
         statement_timeout_ms=HOURS_MS,
         idle_timeout_ms=HOURS_MS,
     )
-    connection.execute(BEGIN)
-    connection.execute(fingerprint_queries.CANONICAL)
+    connection.execute(canonical.CONSISTENT)
+    connection.execute(canonical.SETTINGS)
     return connection
 
 

@@ -69,7 +69,7 @@ def restore_and_swap(
     opened: list[Connection] = []
 
     def look_at_once() -> None:
-        with suppress(GateError):  # it can be looked at later too, only less exactly
+        with suppress(Exception):  # it can be looked at later too, only less exactly
             opened.append(snapshot(url, name))
 
     swapped = swap(release, beside, name, failed_name(name, release.id), opened=look_at_once)
@@ -112,9 +112,12 @@ def _accounts(
         return None, "there was no database of that name before"
     try:
         accounts = take_accounts(release, swapping_of(release), plan, rehearsal, restored=restored)
-    except GateError as error:
-        # Production is back, and stays so; what is missing is a count, and the rows are kept.
-        return None, f"{error.message}; they are in {swapped.failed_database}"
+    except Exception as error:  # noqa: BLE001
+        # Production is back, whatever this was; what is missing is a count, and the rows are kept.
+        why = (
+            error.message if isinstance(error, GateError) else f"the rows could not be counted: {type(error).__name__}"
+        )
+        return None, f"{why}; they are in {swapped.failed_database}"
     return accounts, accounts.sentence
 
 

@@ -114,7 +114,7 @@ def test_an_application_that_is_not_well_fails_the_release_without_telling_secre
     with local_site() as site:
         url = site.answers("/health", 500).replace("http://", "http://user:s3cret@") + "?token=s3cret"
         release, plan, rehearsal = applied(shop, health_url=url)
-        with pytest.raises(VerificationFailed, match=r"the application is not well: http://127\.0\.0\.1:\") as failed:
+        with pytest.raises(VerificationFailed, match=r"the application is not well: http://127\.0\.0\.1:") as failed:
             verify_release(release, plan, rehearsal)
     assert "answered 500" in failed.value.message
     assert "s3cret" not in str(failed.value)
