@@ -12,12 +12,11 @@ def command(*, waive: tuple[str, ...], reason: str, as_json: bool) -> int:
     """Ask every check of the checklist and show every answer; nothing is opened, backed up or changed."""
     from datetime import UTC, datetime
 
-    from tasks.make_plan import make_plan
-
     from tasks.clients import postgres
     from tasks.drizzle.folder import read_folder
     from tasks.gate.evidence import Verdict
     from tasks.gate.report_text import checks_lines
+    from tasks.make_plan import make_plan
     from tasks.preflight import run_checks
     from tasks.preflight.question import Question
     from tasks.steps.open import operator

@@ -16,9 +16,8 @@ APPLIED_SHOWN = 3
 @as_json
 def command(*, sql: bool, as_json: bool) -> int:
     """Show what would run, in which order, statement by statement, with hazards and rollback coverage."""
-    from tasks.make_plan import make_plan
-
     from tasks.clients import postgres
+    from tasks.make_plan import make_plan
     from tasks.workshop import production_url, tool_versions
 
     settings, policy = settings_and_policy()
