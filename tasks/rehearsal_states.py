@@ -12,7 +12,7 @@ from tasks.clients.schema_text import schema_text
 from tasks.clients.shapes import read_contents, read_shapes
 from tasks.drizzle.ledger import read_ledger
 from tasks.gate.fingerprint import Fingerprint
-from tasks.gate.losses import Shape, pairs, sequence_losses, table_losses
+from tasks.gate.losses import Shape, large_object_losses, pairs, sequence_losses, table_losses
 from tasks.gate.plan import Ledger, Plan
 
 PATIENCE_MS = 21_600_000  # a statement on the scratch server may take six hours, in ms
@@ -62,10 +62,11 @@ def losses(before: Seen, after: Seen) -> tuple[str, ...]:
         postgres.connect(before.url, purpose="look", read_only=True, statement_timeout_ms=PATIENCE_MS) as then,
         postgres.connect(after.url, purpose="look", read_only=True, statement_timeout_ms=PATIENCE_MS) as now,
     ):
-        for was, became in changed_tables(before, after):
-            had = read_contents(then, was)
-            lines += table_losses(was, had, became, read_contents(now, became) if became else None)
-    return (*lines, *sequence_losses(before.fingerprint.sequences, after.fingerprint.sequences))
+        for old, new in changed_tables(before, after):
+            had = read_contents(then, old)
+            lines += table_losses(old, had, new, read_contents(now, new) if new else None)
+    was, became = before.fingerprint, after.fingerprint
+    return (*lines, *sequence_losses(was.sequences, became.sequences), *large_object_losses(was, became))
 
 
 def changed_tables(before: Seen, after: Seen) -> list[tuple[Shape, Shape | None]]:

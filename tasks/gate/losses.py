@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from tasks.gate.fingerprint import SequencePrint
+from tasks.gate.fingerprint import Fingerprint, SequencePrint
 from tasks.gate.rehearsal import RowChanges
 from tasks.gate.wording import count, number
 
@@ -102,6 +102,12 @@ def sequence_losses(before: Mapping[str, SequencePrint], after: Mapping[str, Seq
         for name, was in sorted(before.items())
         if name in after and was.is_called and _position(after[name]) < _position(was)
     )
+
+
+def large_object_losses(before: Fingerprint, after: Fingerprint) -> tuple[str, ...]:
+    """Large objects that are gone."""
+    fewer = before.large_objects - after.large_objects
+    return (f"{number(fewer)} of {count(before.large_objects, 'large object')}",) if fewer > 0 else ()
 
 
 def sequence_ahead(before: SequencePrint, after: SequencePrint) -> bool:

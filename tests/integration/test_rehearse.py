@@ -136,6 +136,12 @@ def test_a_sequence_that_starts_again_is_a_loss(shop):
     assert found.losses == ("the position of sequence public.orders_id_seq: at 2000 before, at 1 afterwards",)
 
 
+def test_large_objects_that_go_are_a_loss(copy):
+    copy.sql("select lo_from_bytea(0, 'a'), lo_from_bytea(0, 'b')")
+    found = copy.rehearse("select lo_unlink(oid) from pg_largeobject_metadata limit 1")
+    assert found.losses == ("1 of 2 large objects",)
+
+
 def test_what_a_trigger_does_is_a_surprise(copy):
     copy.sql("""
         create table audit (id serial, what text);
