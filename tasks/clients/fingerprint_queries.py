@@ -1,5 +1,9 @@
 """The questions that a fingerprint asks of the catalog; each leaves out what belongs to an extension."""
 
+from tasks.clients.canonical import SETTINGS
+
+CANONICAL = SETTINGS  # to be in force while any of these runs
+
 # Partitioned parents hold no rows, foreign tables' rows are elsewhere, inheritance parents are read with ONLY.
 # Tables of extensions are dumped in part or not at all (pg_extension_config_dump), so they are not compared.
 TABLES = """
