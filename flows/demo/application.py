@@ -33,6 +33,7 @@ SELECT {greeting}, o.total, count(i.id)
  WHERE o.id = %s
  GROUP BY 1, 2
 """
+HOW_MANY = "SELECT (SELECT max(id) FROM orders), (SELECT max(id) FROM customers), (SELECT max(id) FROM products)"
 ORDER = "INSERT INTO orders (customer_id, total) VALUES (%s, %s) RETURNING id"
 LINE = """
 INSERT INTO order_items (order_id, product_id, quantity, price)
@@ -96,24 +97,25 @@ class Shop:
                 stop.wait(KNOCK_SECONDS)
 
     def _serve(self, connection: psycopg.Connection[Any], stop: threading.Event) -> None:
+        orders, *others = connection.execute(HOW_MANY).fetchone() or (1, 1, 1)
         for number in range(sys.maxsize):
             if stop.wait(REST_SECONDS):
                 return
             try:
-                connection.execute(self._page, (self._random.randint(1, 60_000),)).fetchall()
+                connection.execute(self._page, (self._random.randint(1, orders),)).fetchall()
                 self._tally.note("reads")
             except psycopg.OperationalError:
                 raise
             except psycopg.Error as error:
                 self._tally.note("errors", said(error))
             if number % WRITE_EVERY == 0:
-                self._order(connection)
+                self._order(connection, *others)
 
-    def _order(self, connection: psycopg.Connection[Any]) -> None:
+    def _order(self, connection: psycopg.Connection[Any], customers: int, products: int) -> None:
         try:
             with connection.transaction():
-                found = connection.execute(ORDER, (self._random.randint(1, 12_000), 24.5)).fetchone()
-                connection.execute(LINE, (found and found[0], self._random.randint(1, 400)))
+                found = connection.execute(ORDER, (self._random.randint(1, customers), 24.5)).fetchone()
+                connection.execute(LINE, (found and found[0], self._random.randint(1, products)))
             self._tally.note("writes")
         except psycopg.OperationalError:
             raise
