@@ -141,8 +141,8 @@ def test_a_good_backup_is_proved(
 
 
 @pytest.mark.usefixtures("roles_gone_afterwards")
-@pytest.mark.parametrize("compression", ["zstd", "gzip", "none"])
-def test_every_compression_comes_back_from_a_bucket(
+@pytest.mark.parametrize("compression", ["zstd", "none"])
+def test_a_good_backup_comes_back_from_a_bucket(
     s3_store: ObjectStore, production_server: EmbeddedServer, scratch: ScratchServer, compression: str
 ) -> None:
     url = production_server.create_database("good_backups")

@@ -25,7 +25,7 @@ alter table "Order lines" owner to plain_owner; grant select on "Order lines" to
 """
 
 
-@pytest.mark.parametrize("compression", ["zstd", "gzip", "none"])
+@pytest.mark.parametrize("compression", ["zstd", "gzip"])
 def test_the_commands_in_the_manifest_restore_the_backup(
     tmp_path: Path, production_server: EmbeddedServer, staging_server: EmbeddedServer, compression: str
 ) -> None:
