@@ -7,6 +7,7 @@ from tasks.back_up import take_backup
 from tasks.backups import find_backup
 from tasks.clients.object_store import ObjectStore
 from tasks.gate.manifest import Manifest, Proof
+from tasks.gate.model import sha256
 from tasks.prove_backup import prove
 from tasks.release import Release
 from tasks.workshop import Workshop
@@ -72,6 +73,7 @@ def _take(release: Release, workshop: Workshop) -> Manifest:
             "backup": manifest.id,
             "bytes": manifest.dump.bytes,
             "sha256": manifest.dump.sha256,
+            "manifest_sha256": sha256(manifest.stored()),
             "taken_at": manifest.taken_at,
             "seconds": (release.now() - began).total_seconds(),
         },
@@ -80,11 +82,28 @@ def _take(release: Release, workshop: Workshop) -> Manifest:
 
 
 def _restore(release: Release, workshop: Workshop, manifest: Manifest) -> Proof:
-    return prove_on(workshop, release.store, manifest, release.progress)
+    taken = release.record.last("backed_up")
+    recorded = str(taken.body["manifest_sha256"]) if taken and taken.body["backup"] == manifest.id else None
+    return prove_on(workshop, release.store, manifest, release.progress, manifest_sha256=recorded)
 
 
-def prove_on(workshop: Workshop, store: ObjectStore, manifest: Manifest, progress: Callable[[str], None]) -> Proof:
-    """Prove a backup on the workshop's scratch server, where the restored database stays."""
+def prove_on(
+    workshop: Workshop,
+    store: ObjectStore,
+    manifest: Manifest,
+    progress: Callable[[str], None],
+    *,
+    manifest_sha256: str | None = None,
+) -> Proof:
+    """Prove a backup on the workshop's scratch server, where the restored database stays.
+
+    Args:
+        workshop: its identity is the database that the backup must be of.
+        store: where the backup is.
+        manifest: the backup.
+        progress: told figures.
+        manifest_sha256: what the record says of the manifest, where there is a record.
+    """
     if workshop.restored is not None:
         workshop.scratch.drop_database(workshop.restored)
         workshop.restored = None
@@ -96,6 +115,8 @@ def prove_on(workshop: Workshop, store: ObjectStore, manifest: Manifest, progres
         now=lambda: datetime.now(UTC),
         progress=progress,
         into=RESTORED,
+        expected=workshop.identity,
+        expected_sha256=manifest_sha256,
     )
     workshop.restored = RESTORED
     return proof
