@@ -31,7 +31,7 @@ class Sample:
     extra: dict[str, str] = field(default_factory=dict)  # other files, which Drizzle ignores
     fails: str = ""  # the SQLSTATE with which both must fail
     kit: bool = False  # also by the command line of drizzle-kit
-    halves: bool = True  # a hand-over in the middle means the same as one run
+    halves: bool = False  # also with a hand-over in the middle; only where that means the same as one run
 
     def write(self, folder: Path, count: int | None = None) -> Path:
         """The folder, or the project as it was after its first `count` migrations."""

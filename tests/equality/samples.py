@@ -31,7 +31,7 @@ SHOP = (
 )
 
 JOURNALS = (
-    Sample("shop", 0, SHOP, kit=True),
+    Sample("shop", 0, SHOP, kit=True, halves=True),
     Sample(
         "pieces-of-every-kind",
         0,
@@ -62,9 +62,8 @@ JOURNALS = (
             Step("0001_older", "alter table a add column b int;", when=FIRST_WHEN),
             Step("0002_newest", "alter table a add column c int;", when=FIRST_WHEN + 9000),
         ),
-        halves=False,  # deployed in steps, Drizzle skips the older one: Gate refuses there
     ),
-    Sample("odd-names", 0, SHOP, schema='my "odd" schema', table="weird %s; table"),
+    Sample("odd-names", 0, SHOP, schema='my "odd" schema', table="weird %s; table", halves=True),
     Sample("in-public", 0, SHOP, schema="public", table="migrations", kit=True),
     Sample(
         "procedural",
@@ -89,6 +88,7 @@ JOURNALS = (
             Step("0004_rows", "INSERT INTO people SELECT n, '2001-01-01', 'sad' FROM generate_series(1, 50) n;"),
             Step("0005_view", "CREATE MATERIALIZED VIEW v AS SELECT m, count(*) FROM people GROUP BY 1;"),
         ),
+        halves=True,
     ),
     Sample(
         "hand-edited-journal",
@@ -99,6 +99,7 @@ JOURNALS = (
             Step("_none", "create table c (id int);", when=float(FIRST_WHEN + 2)),
         ),
         extra={"0009_orphan.sql": "this is not SQL", "README.md": "notes", "meta/0000_snapshot.json": "{"},
+        halves=True,
     ),
     Sample(
         "search-path-of-one-run",
@@ -107,7 +108,6 @@ JOURNALS = (
             Step("0000_path", texts("create schema other;", "set search_path to other, public;")),
             Step("0001_lands_in_other", "create table here (id int);"),
         ),
-        halves=False,  # the path only lasts for the run that set it
     ),
     Sample("empty-journal", 0, ()),
     Sample(
@@ -115,7 +115,6 @@ JOURNALS = (
         0,
         (*SHOP, Step("0003_wrong", texts("create table z (id int);", "insert into nowhere values (1);"))),
         fails="42P01",
-        halves=False,
     ),
     Sample(
         "fails-at-commit",
@@ -128,7 +127,6 @@ JOURNALS = (
             Step("0001_dangling", "insert into a values (1, 2);"),
         ),
         fails="23503",
-        halves=False,
     ),
 )
 
@@ -138,6 +136,7 @@ FOLDERS = (
         1,
         tuple(Step(f"2025060{n}120000_{step.tag[5:]}", step.text) for n, step in enumerate(SHOP, 1)),
         kit=True,
+        halves=True,
     ),
     Sample(
         "one-second",
@@ -151,7 +150,6 @@ FOLDERS = (
             Step("20250601120000_b", "alter table t add column c5 int;"),
             Step("20250601120000_a1", "alter table t add column c6 int;"),
         ),
-        halves=False,  # the order of the columns shows the order of one run
     ),
     Sample(
         "overflowing-times",
@@ -172,6 +170,7 @@ FOLDERS = (
             Step("20250604120000_same_text", "-- Custom SQL migration file, put your code below! --\n"),
             Step("20250602120000_same_text", "-- Custom SQL migration file, put your code below! --\n"),
         ),
+        halves=True,
     ),
     Sample(
         "in-public",
@@ -195,6 +194,7 @@ FOLDERS = (
         ),
         schema="Other",
         kit=True,
+        halves=True,
     ),
     Sample(
         "fails-in-the-middle",
@@ -204,7 +204,6 @@ FOLDERS = (
             Step("20250602120000_wrong", texts(ORDERS, "alter table nowhere add column a int;")),
         ),
         fails="42P01",
-        halves=False,
     ),
 )
 
