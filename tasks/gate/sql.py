@@ -1,4 +1,4 @@
-"""PostgreSQL's own parser (libpg_query, by postgast): the only file that knows it; never a regular expression."""
+"""PostgreSQL's own parser (libpg_query, by postgast), for whoever judges statements; never a regular expression."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress

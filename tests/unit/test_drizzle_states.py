@@ -3,6 +3,8 @@
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.drizzle.states import States, states
 from tasks.drizzle.text import migration
@@ -259,3 +261,40 @@ class TestFolders:
         found = judge(1, [folder_of("20250601120000_č"), folder_of("20250601120000_d")], [])
         assert "depends on the locale of the machine that runs Drizzle" in only(found).cause
         assert judge(1, [folder_of("20250601120000_č"), folder_of("20250601120001_d")], [])[2] == ()
+
+
+def drizzle_would_run(generation: int, migrations: list[Migration], rows: list[LedgerRow]) -> tuple[Migration, ...]:
+    """Drizzle's own rule, as it is written in its two generations."""
+    if generation == 1:
+        return tuple(m for m in migrations if m.name not in {r.name for r in rows})
+    newest = max((r.created_at for r in rows if r.created_at is not None), default=None)
+    if any(r.created_at is None for r in rows):
+        newest = 0  # NULL sorts first, and Number(null) is 0
+    return tuple(m for m in migrations if newest is None or newest < (m.created_at or 0))
+
+
+TAGS = st.sampled_from(["20250601120000_a", "20250601120001_b", "20250601120002_c", "20250601120003_d"])
+TIMES = st.sampled_from([T1, T2, T3, T3 + 1000])
+TEXTS = st.sampled_from(["-- one", "-- two", "-- three\n"])
+MIGRATIONS = st.lists(st.tuples(TAGS, TIMES, TEXTS), max_size=4, unique_by=lambda drawn: drawn[0])
+ROWS = st.lists(st.tuples(st.none() | TAGS, st.none() | TIMES, TEXTS), max_size=4)
+
+
+@given(st.sampled_from([0, 1]), MIGRATIONS, ROWS, st.integers(0, 4))
+def test_without_a_problem_exactly_that_is_pending_which_drizzle_would_run(
+    generation: int, files: list[tuple[str, int, str]], ledger: list[tuple[str, int, str]], kept: int
+) -> None:
+    make = entry if generation == 0 else lambda tag, when, text: folder_of(tag, text, when)
+    migrations = [make(tag, when, text) for tag, when, text in files]
+    drawn = [*files[:kept], *ledger[: 4 - kept]]
+    rows = [
+        row(number, make("20250601120000_x", T1, text), when, name if generation == 1 else None)
+        for number, (name, when, text) in enumerate(drawn)
+    ]
+    lines, pending, problems = judge(generation, migrations, rows)
+    strange = [line for line in lines if line.state not in (State.APPLIED, State.PENDING)]
+    if not problems:
+        assert pending == drizzle_would_run(generation, migrations, rows)
+        assert strange == []
+    assert bool(strange) <= bool(problems)
+    assert all(problem.cause and problem.remedy and problem.kind for problem in problems)
