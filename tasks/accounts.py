@@ -84,7 +84,7 @@ def take_accounts(
                 boundary=int(swapping.transaction) % WHOLE,
                 migration=_migration(failed, plan),
                 rewritten=_rewritten(rehearsal),
-                ledger=_ledger(plan),
+                ledger=(plan.ledger_schema, plan.ledger_table) if plan else None,
             )
             tables = compare(comparison)
             tables, salvaged = _salvage(release, comparison, tables)
@@ -99,10 +99,6 @@ def take_accounts(
         notes=tuple(comparison.notes),
         sentence=account_sentence(swapping.failed_name, tables),
     )
-
-
-def _ledger(plan: Plan | None) -> str:
-    return sql.Identifier(plan.ledger_schema, plan.ledger_table).as_string(None) if plan else ""
 
 
 def _migration(failed: Connection, plan: Plan | None) -> int | None:

@@ -21,7 +21,7 @@ class Comparison:
     boundary: int | None  # xid: what a later transaction wrote in the restored database came after the swap
     migration: int | None  # xid of the migration in the failed database
     rewritten: frozenset[str]  # tables that the migration rewrote: there every row carries the migration's xid
-    ledger: str  # the migrations table, quoted: it differs by definition
+    ledger: tuple[str, str] | None  # schema and name of the migrations table: it differs by definition
     notes: list[str] = field(default_factory=list)
     keep: dict[str, tuple[Table, list[str]]] = field(default_factory=dict)  # by table: ctids of what people wrote
     compared: int = 0
@@ -29,9 +29,7 @@ class Comparison:
 
 def compare(comparison: Comparison) -> list[TableAccount]:
     """Every table of the failed database that differs from the restored one; the ledger is left out."""
-    there, here = tables(comparison.failed), tables(comparison.restored)
-    there.pop(comparison.ledger, None)
-    here.pop(comparison.ledger, None)
+    there, here = _tables(comparison.failed, comparison), _tables(comparison.restored, comparison)
     comparison.compared = len(there)
     accounts = []
     for label, table in there.items():
@@ -45,6 +43,11 @@ def compare(comparison: Comparison) -> list[TableAccount]:
         for label in sorted(here.keys() - there.keys() - renamed)
     ]
     return sorted(accounts, key=lambda account: (-account.written, account.table))
+
+
+def _tables(connection: Connection, comparison: Comparison) -> dict[str, Table]:
+    found = tables(connection)
+    return {label: table for label, table in found.items() if (table.schema, table.name) != comparison.ledger}
 
 
 def _renamed(table: Table, there: dict[str, Table], here: dict[str, Table]) -> Table | None:

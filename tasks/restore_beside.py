@@ -59,7 +59,7 @@ def recorded_backup(release: Release) -> Manifest:
     return manifest
 
 
-def restore_beside(release: Release, manifest: Manifest, programs: Programs, *, carry: bool = True) -> Beside:
+def restore_beside(release: Release, manifest: Manifest, programs: Programs) -> Beside:
     """Create `<name>_restore_<release>`, restore, compare every fingerprint, analyse, carry the settings over.
 
     Safe to run twice: a finished one is taken from the record; half of one, which a dead process left, is dropped
@@ -69,14 +69,14 @@ def restore_beside(release: Release, manifest: Manifest, programs: Programs, *, 
         release: its id is in the database's name, and its record says when it is ready.
         manifest: the backup.
         programs: pg_restore.
-        carry: take owner, grants and settings from production as it is now; from the manifest when production is gone.
 
     Raises:
         Refused: the stored bytes are not what the manifest says, or do not restore.
         RestoreDiffers: they restore to something else.
     """
     url = production_url(release.settings)
-    name = restore_name(parameters(url)["dbname"], release.id)
+    production = parameters(url)["dbname"]
+    name = restore_name(production, release.id)
     if (ready := _ready(release, name, manifest)) is not None:
         return ready
     began = time.monotonic()
@@ -95,7 +95,8 @@ def restore_beside(release: Release, manifest: Manifest, programs: Programs, *, 
     reached("restore:restored")
     rows = _prove(restored.url, manifest, release)
     _analyse(restored.url)
-    statements = _settings(url) if carry else manifest.database_settings
+    # Those of today, which may be newer than the backup's; the backup's own when production does not exist any more.
+    statements = manifest.database_settings if _oid(server, production) is None else _settings(url)
     _carry_over(server, restored.url, name, statements)
     reached("restore:carried")
     seconds = time.monotonic() - began

@@ -87,10 +87,10 @@ def _only_here(session: Connection, plan: Plan, manifest: Manifest | None) -> st
     """Rows of tables that the backup does not have: they go with the rollback, and are counted first."""
     if manifest is None:
         return ""
-    ledger = sql.Identifier(plan.ledger_schema, plan.ledger_table).as_string(None)
+    ledger = (plan.ledger_schema, plan.ledger_table)
     said = []
     for label, table in tables(session).items():
-        if label in manifest.fingerprint.tables or label == ledger:
+        if label in manifest.fingerprint.tables or (table.schema, table.name) == ledger:
             continue
         try:
             row = session.execute(sql.SQL(ROWS).format(sql.Identifier(table.schema, table.name))).fetchone()

@@ -20,7 +20,7 @@ from tasks.clients import postgres
 from tasks.clients.address import parameters
 from tasks.clients.directory_store import DirectoryStore
 from tasks.clients.embedded import EmbeddedServer
-from tasks.clients.programs import embedded_programs
+from tasks.clients.programs import find
 from tasks.clients.schema_text import schema_text
 from tasks.drizzle.ledger import read_ledger
 from tasks.gate.manifest import Manifest, Proof
@@ -122,7 +122,8 @@ class Shop:
         for migration in plan.pending:
             for statement in migration.statements:
                 self.sql(statement, copy)
-        text = schema_text(self.server.url(copy), embedded_programs(), exclude_ledger=LEDGER)
+        programs = find(plan.identity.major, None, server=False)
+        text = schema_text(self.server.url(copy), programs, exclude_ledger=LEDGER)
         self.server.drop_database(copy)
         proved = dict.fromkeys(("ran", "schema_equal", "data_equal", "ledger_equal", "again"), rollback)
         return Rehearsal(
@@ -144,7 +145,7 @@ class Shop:
             store=self.store,
             target="shop",
             url=self.url,
-            programs=embedded_programs(),
+            programs=find(identity.major, None, server=False),
             policy=Policy(),
             identity=identity,
             now=lambda: datetime.now(UTC),

@@ -1,0 +1,238 @@
+"""The swap under clients that read and write all the time, with what hangs on the name, and where it cannot be done."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tasks.apply_plan import apply_plan
+from tasks.clients import postgres
+from tasks.clients.embedded import EmbeddedServer
+from tasks.clients.programs import all_installed, embedded_programs
+from tasks.finish_swap import finish_swap
+from tasks.gate.errors import GateError, NotRecovered, Refused
+from tasks.gate.names import failed_name
+from tasks.recover import recover
+from tasks.release import Release
+from tasks.restore_backup import restore_backup
+from tasks.restore_beside import Beside, restore_beside
+from tasks.swap import SwapFailed, swap
+from tests.integration.releasing import ADD_COLUMN, NOT_REHEARSED, Shop, kinds, open_shop
+from tests.servers.postgres import FAST
+
+
+@pytest.fixture
+def shop(production_server: EmbeddedServer, tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(production_server, tmp_path) as shop:
+        yield shop
+
+
+def beside_of(shop: Shop, statement: str = "select 1") -> tuple[Release, Beside]:
+    """A release with a copy of production beside it, made without a dump; production changes afterwards."""
+    release = shop.open("20261123-140509-shop-abcdef")
+    name = f"{shop.name}_restore_{release.id}"
+    shop.server.create_database(name, template=shop.name)
+    shop.sql(statement)
+    (oid,) = shop.sql(f"select oid::bigint from pg_database where datname = '{name}'", "postgres")[0]
+    return release, Beside(sentence="", database=name, oid=oid, backup="backup-20261123-140000", seconds=1)
+
+
+class Client(threading.Thread):
+    """Reads the generation of the data, reconnecting for ever, and writes rows."""
+
+    def __init__(self, shop: Shop, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.shop, self.stop = shop, stop
+        self.seen: list[int] = []
+        self.longest = 0.0
+
+    def run(self) -> None:
+        last = time.monotonic()
+        while not self.stop.is_set():
+            with suppress(psycopg.Error):
+                conninfo = self.shop.url.get_secret_value()
+                with closing(psycopg.connect(conninfo, autocommit=True, connect_timeout=5)) as connection:
+                    while not self.stop.is_set():
+                        row = connection.execute("select generation from era").fetchone()
+                        assert row is not None
+                        self.seen.append(row[0])
+                        connection.execute("insert into orders (customer, note) values (1, 'client')")
+                        self.longest = max(self.longest, time.monotonic() - last)
+                        last = time.monotonic()
+
+
+def test_busy_clients_see_the_old_and_then_only_the_new(shop: Shop):
+    shop.sql("create table era (generation int); insert into era values (2)")
+    release, beside = beside_of(shop, "update era set generation = 1")
+    stop = threading.Event()
+    clients = [Client(shop, stop) for _ in range(6)]
+    for client in clients:
+        client.start()
+    time.sleep(0.5)
+    swapped = swap(release, beside, shop.name, failed_name(shop.name, release.id))
+    time.sleep(0.7)
+    stop.set()
+    for client in clients:
+        client.join(10)
+    for client in clients:
+        assert client.seen == sorted(client.seen)  # 1 is the failed database, 2 the restored one
+        assert set(client.seen) == {1, 2}
+    assert swapped.gap_seconds > 0
+    ids = "select max(id) from orders"
+    newest_before = shop.sql(ids, swapped.failed_database)[0][0]
+    first_after = shop.sql("select min(id) from orders where note = 'client'")[0][0]
+    assert first_after > newest_before  # no id is handed out twice
+
+
+def test_every_sequence_goes_on_from_the_further_one_of_both(shop: Shop):
+    shop.sql(
+        'create sequence up; create sequence down increment -1; create sequence unused; create schema "Odd One";'
+        "create sequence \"Odd One\".\"Se quence\" cycle; select nextval('up'), nextval('down')"
+    )
+    release, beside = beside_of(
+        shop,
+        "select setval('up', 70), setval('down', -30), setval('orders_id_seq', 9000),"
+        ' setval(\'"Odd One"."Se quence"\', 5)',
+    )
+    shop.sql("select setval('customers_id_seq', 7777)", beside.database)
+    swapped = swap(release, beside, shop.name, failed_name(shop.name, release.id))
+    assert swapped.sequences_moved == 4
+    next_ones = "select nextval('up'), nextval('down'), nextval('unused'), nextval('\"Odd One\".\"Se quence\"')"
+    assert shop.sql(next_ones) == [(71, -31, 1, 6)]
+    assert shop.sql("select nextval('orders_id_seq'), nextval('customers_id_seq')") == [(9001, 7778)]
+
+
+def test_what_hangs_on_the_name_of_the_database_is_carried_over(shop: Shop):
+    role = f"reader_{shop.name}"
+    shop.sql(
+        f"create role {role}; comment on database {shop.name} is 'it''s the shop';"
+        f"revoke all on database {shop.name} from public; grant connect on database {shop.name} to {role};"
+        f"alter database {shop.name} connection limit 33; alter database {shop.name} set work_mem = '7MB';"
+        f'alter role {role} in database {shop.name} set search_path = a, "B c"'
+    )
+    manifest = shop.back_up()
+    asked = (
+        "select datconnlimit, datacl::text, shobj_description(oid, 'pg_database'), pg_get_userbyid(datdba),"
+        " (select array_agg(setrole::regrole::text || setconfig::text order by 1)"
+        "    from pg_db_role_setting where setdatabase = d.oid)"
+        f" from pg_database d where datname = '{shop.name}'"
+    )
+    before = shop.sql(asked)
+    try:
+        plan = shop.plan(ADD_COLUMN)
+        release = shop.release(plan, manifest)
+        recovery = restore_backup(release, manifest, embedded_programs())
+        assert shop.sql(asked) == before
+        assert recovery.accounts is not None
+        assert recovery.accounts.written == 0
+        assert "no row was written since the backup; the failed database is kept as" in recovery.sentence
+        assert shop.sql("show work_mem") == [("7MB",)]
+        assert shop.sql("select reltuples from pg_class where relname = 'orders'") == [(500,)]  # it was analysed
+        assert restore_backup(release, manifest, embedded_programs()) == recovery
+    finally:
+        shop.forget()
+        shop.server.create_database(shop.name)
+        shop.sql(f"drop role {role}")
+
+
+def test_the_failed_database_can_be_read_but_is_not_written_by_mistake(shop: Shop):
+    release, beside = beside_of(shop)
+    swapped = swap(release, beside, shop.name, failed_name(shop.name, release.id))
+    assert shop.sql("select count(*) from orders", swapped.failed_database) == [(500,)]
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        shop.sql("delete from orders", swapped.failed_database)
+    shop.sql("insert into orders (note) values ('new')")
+
+
+@pytest.fixture(scope="module")
+def oldest_server() -> Iterator[EmbeddedServer]:
+    """The oldest major on this machine, with two-phase commit."""
+    oldest = min((p for p in all_installed(None) if p.has_server), key=lambda p: p.major)
+    with EmbeddedServer(oldest, {**FAST, "max_prepared_transactions": "2"}) as server:
+        yield server
+
+
+def test_the_oldest_major_is_restored_and_swapped_as_well(oldest_server: EmbeddedServer, tmp_path: Path):
+    with open_shop(oldest_server, tmp_path) as shop:
+        plan = shop.plan(ADD_COLUMN)
+        release = shop.release(plan, shop.back_up())
+        apply_plan(release, plan, NOT_REHEARSED)
+        shop.sql("insert into visits (path) values ('/late')")
+        recovery = recover(release, plan, NOT_REHEARSED, GateError("the application is not well"))
+        assert recovery.sentence.endswith(
+            f"1 row written since the backup is only in {recovery.failed_database} (visits 1)"
+        )
+        assert shop.sql("select count(*) from visits") == [(20,)]
+
+
+def test_a_prepared_transaction_is_named_and_production_stays_open(oldest_server: EmbeddedServer, tmp_path: Path):
+    with open_shop(oldest_server, tmp_path) as shop:
+        _a_prepared_transaction(shop)
+
+
+def _a_prepared_transaction(shop: Shop) -> None:
+    release, beside = beside_of(shop)
+    with postgres.connect(shop.url, purpose="test") as connection:
+        connection.execute("begin; insert into visits values ('/two')")
+        connection.execute(f"prepare transaction 'two_{shop.name}'")
+    try:
+        with pytest.raises(
+            SwapFailed, match=f"prepared transactions keep {shop.name} in use: two_{shop.name}"
+        ) as failed:
+            swap(release, beside, shop.name, failed_name(shop.name, release.id))
+        assert "ROLLBACK PREPARED" in failed.value.hint
+        assert shop.sql("select count(*) from orders") == [(500,)]
+        assert shop.sql("select 1", beside.database) == [(1,)]
+    finally:
+        shop.sql(f"rollback prepared 'two_{shop.name}'")
+
+
+def test_a_database_that_has_the_failed_ones_name_already_stops_the_swap_and_production_stays_open(shop: Shop):
+    release, beside = beside_of(shop)
+    taken = failed_name(shop.name, release.id)
+    shop.server.create_database(taken)
+    with pytest.raises(SwapFailed, match=r"the names were not exchanged: database .* already exists"):
+        swap(release, beside, shop.name, taken)
+    assert shop.sql("select count(*) from orders") == [(500,)]
+    assert finish_swap(release) is None
+
+
+def test_databases_renamed_by_hand_are_left_to_a_person(shop: Shop):
+    release, beside = beside_of(shop)
+    swap(release, beside, shop.name, failed_name(shop.name, release.id))
+    shop.sql(f"alter database {shop.name} rename to {shop.name}_elsewhere", "postgres")
+    with pytest.raises(NotRecovered, match=f"expected {shop.name} to be the failed database .* found none"):
+        finish_swap(release)
+
+
+def test_a_backup_is_restored_even_when_production_is_gone(shop: Shop):
+    manifest = shop.back_up()
+    release = shop.release(shop.plan(ADD_COLUMN), manifest)
+    shop.server.drop_database(shop.name)
+    recovery = restore_backup(release, manifest, embedded_programs())
+    assert shop.sql("select count(*) from orders") == [(500,)]
+    assert shop.databases() == [shop.name]
+    assert "there was no database of that name before" in recovery.sentence
+
+
+def test_a_backup_of_another_cluster_is_not_restored_without_being_told_so(shop: Shop):
+    manifest = shop.back_up()
+    foreign = manifest.model_copy(update={"identity": manifest.identity.model_copy(update={"system_identifier": "42"})})
+    release = shop.release(shop.plan(ADD_COLUMN), manifest)
+    with pytest.raises(Refused, match="is of cluster 42, and production is cluster"):
+        restore_backup(release, foreign, embedded_programs())
+    assert kinds(release)[-1] == "approved"
+
+
+def test_half_a_restore_that_a_dead_process_left_is_replaced(shop: Shop):
+    manifest = shop.back_up()
+    release = shop.release(shop.plan(ADD_COLUMN), manifest)
+    shop.server.create_database(f"{shop.name}_restore_{release.id}")
+    beside = restore_beside(release, manifest, embedded_programs())
+    assert beside.sentence.startswith(f"{manifest.id} restored beside production as {shop.name}_restore_")
+    assert "4 tables and 571 rows equal" in beside.sentence
+    assert restore_beside(release, manifest, embedded_programs()) == beside
