@@ -110,9 +110,9 @@ def test_the_rows_are_saved_as_csv_that_copy_reads_back(shop: Shop):
     saved = shop.store.read(of(accounts, "public.orders").salvage).decode()
     assert saved.splitlines()[0] == "id,note,total,at,document"
     shop.sql("create table loaded (like orders)")
-    with postgres.connect(shop.url, purpose="test") as connection:
-        with connection.cursor().copy("copy loaded from stdin (format csv, header true)") as copy:
-            copy.write(saved)
+    load = "copy loaded from stdin (format csv, header true)"
+    with postgres.connect(shop.url, purpose="test") as connection, connection.cursor().copy(load) as copy:
+        copy.write(saved)
     loaded = shop.sql("select id, note from loaded order by id")
     assert loaded == [(7, "x"), (1001, 'two\nlines, "quoted"'), (1002, None)]
 

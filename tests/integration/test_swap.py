@@ -11,6 +11,7 @@ import pytest
 
 from tasks.apply_plan import apply_plan
 from tasks.clients import postgres
+from tasks.clients.address import make_url, parameters
 from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.programs import all_installed, embedded_programs
 from tasks.finish_swap import finish_swap
@@ -146,6 +147,30 @@ def test_the_failed_database_can_be_read_but_is_not_written_by_mistake(shop: Sho
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         shop.sql("delete from orders", swapped.failed_database)
     shop.sql("insert into orders (note) values ('new')")
+
+
+def test_an_owner_who_is_no_superuser_can_be_brought_back_too(shop: Shop):
+    role = f"owner_{shop.name}"
+    owned = ["customers", "orders", "visits", "drizzle.__drizzle_migrations"]
+    shop.sql(
+        f"create role {role} login createdb password 'plain'; grant pg_signal_backend to {role};"
+        f"alter database {shop.name} owner to {role}; alter schema drizzle owner to {role};"
+        f"alter schema public owner to {role};" + ";".join(f"alter table {table} owner to {role}" for table in owned)
+    )
+    found = {**parameters(shop.url), "user": role, "password": "plain"}
+    plain = Shop(shop.server, make_url(found), shop.store)
+    try:
+        plan = plain.plan(ADD_COLUMN)
+        release = plain.release(plan, plain.back_up())
+        apply_plan(release, plan, NOT_REHEARSED)
+        plain.sql("insert into visits (path) values ('/late')")
+        recovery = recover(release, plan, NOT_REHEARSED, GateError("the application is not well"))
+        assert recovery.sentence.endswith("(visits 1)")
+        assert plain.sql("select count(*) from visits") == [(20,)]
+    finally:
+        shop.forget()
+        shop.server.create_database(shop.name)
+        shop.sql(f"drop role {role}")
 
 
 @pytest.fixture(scope="module")
