@@ -157,7 +157,10 @@ def _line(text: str, error: psycopg.Error) -> int | None:
 def _forget(connection: Connection, plan: Plan, kept: Sequence[_Row], ours: Sequence[_Row]) -> None:
     connection.execute("reset role")  # a SET ROLE in the rollback SQL must not decide who may write the ledger
     _rows(connection, plan)  # says in words when the rollback SQL dropped the ledger
-    connection.execute(sql.SQL(FORGET).format(ledger=_ledger(plan)), [[row.id for row in ours]])
+    connection.execute(
+        sql.SQL(FORGET).format(ledger=beside_parameters(plan.ledger_schema, plan.ledger_table)),
+        [[row.id for row in ours]],
+    )
     if _rows(connection, plan) != list(kept):  # rollback SQL may remove its own rows, but no others
         raise RollbackFailed(f"the rollback SQL changed other rows of {plan.ledger_schema}.{plan.ledger_table}")
 

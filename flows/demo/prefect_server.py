@@ -23,13 +23,15 @@ HOST = "127.0.0.1"
 class PrefectServer:
     """A Prefect server, visible at `ui`; it ends with this process, whatever ends that."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, database: str = "") -> None:
         """Nothing is started yet.
 
         Args:
             home: an empty folder for everything it writes.
+            database: where its rows go, as SQLAlchemy writes an address; a file below `home` when empty.
         """
         self.home = home
+        self._database = database or f"sqlite+aiosqlite:///{home / 'prefect.db'}"
         self.port = 0
         self._closing = ExitStack()
         self._given_up = threading.Event()
@@ -66,7 +68,7 @@ class PrefectServer:
         environment = {
             **plain_environment(),
             **self.environment,
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self.home / 'prefect.db'}",
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": self._database,
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_LOGGING_LEVEL": "ERROR",
             "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",

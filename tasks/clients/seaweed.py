@@ -124,6 +124,7 @@ class SeaweedServer:
         named = [f"-{name}.port{kind}" for name in PORTS for kind in ("", ".grpc")]
         flags = [f"{flag}={port}" for flag, port in zip(named, ports, strict=True)]
         self.endpoint = f"http://127.0.0.1:{ports[2 * PORTS.index('s3')]}"
+        flags += [f"-{name}.localSocket={folder / name}.sock" for name in ("filer", "s3")]  # else left behind in /tmp
         argv = [program, "-logtostderr", "server", f"-dir={folder}", f"-s3.config={folder / 's3.json'}", *FIXED, *flags]
         with (folder / "log").open("ab") as log:
             return spawn(
