@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from tasks.drizzle.ledger import beside_parameters
 from tasks.gate.plan import Migration, Plan, Rollback
 from tasks.gate.rehearsal_failures import withheld
 from tasks.gate.rollback_order import RollbackFailed, RollbackUnknown, in_reverse, missing_rollbacks
