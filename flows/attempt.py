@@ -23,6 +23,8 @@ def apply_and_verify(todo: Checklist, release: Release, plan: Plan, rehearsal: R
     try:
         todo.step("Apply", lambda: apply_plan(release, plan, rehearsal), lambda a: a.sentence)
         todo.step("Verify", lambda: verify_release(release, plan, rehearsal), lambda v: v.sentence)
+    except NotRecovered:
+        raise  # the outcome of COMMIT is unknown: nothing may be undone before it is settled, which a resume does
     except GateError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 (whatever it is: production was touched, and must be brought back)
@@ -31,7 +33,13 @@ def apply_and_verify(todo: Checklist, release: Release, plan: Plan, rehearsal: R
         return None
     if release.record.last("failed") is None:
         release.record.append(
-            "failed", {"sentence": failure.message, "hint": failure.hint, "kind": type(failure).__name__}
+            "failed",
+            {
+                "sentence": failure.message,
+                "hint": failure.hint,
+                "kind": type(failure).__name__,
+                "transaction": str(failure.nouns.get("transaction") or ""),
+            },
         )
     return failure
 
@@ -39,7 +47,10 @@ def apply_and_verify(todo: Checklist, release: Release, plan: Plan, rehearsal: R
 def failure_so_far(release: Release) -> GateError | None:
     """The failure that the record holds."""
     event = release.record.last("failed")
-    return GateError(str(event.body["sentence"]), hint=str(event.body.get("hint", ""))) if event else None
+    if event is None:
+        return None
+    body = event.body
+    return GateError(str(body["sentence"]), hint=str(body["hint"]), transaction=str(body["transaction"]))
 
 
 def way_back(
@@ -65,9 +76,8 @@ def way_back(
 def halt(release: Release, failure: GateError, because: GateError) -> Outcome:
     """Leave the release open and halted: nobody else may act on the target until a person has looked."""
     error = because if isinstance(because, NotRecovered) else NotRecovered(because.message, hint=because.hint)
-    outcome = from_error(error).model_copy(
-        update={"sentence": f"failed: {failure.message}; and not brought back: {error.message}"}
-    )
+    both = f"failed: {failure.message}; and not brought back: {error.message}"
+    outcome = from_error(error).model_copy(update={"sentence": error.message if because is failure else both})
     hint = error.hint or f"look at production, then `gate resume {release.id}`"
     release.record.append("not_recovered", {"sentence": outcome.sentence, "next": hint})
     release.say(f"HINT: {hint}")

@@ -21,6 +21,7 @@ from tasks.release import Release
 from tasks.steps import close, open, sweep
 from tasks.steps.plan import touched_production
 from tasks.target_log import TargetLog
+from tasks.tool import tool
 from tasks.workshop import Workshop, look
 
 
@@ -31,6 +32,8 @@ def carry(todo: Checklist, wish: Wish) -> Outcome:
         ConfigurationError, Refused, Busy: nothing was started, and nothing changed.
     """
     accept_waivers(wish.policy, wish.waivers)
+    if not wish.take_up:
+        tool().read_folder(wish.settings.migrations)  # a wrong folder is a slip of the pen, and opens no release
     store = open.store_of(wish.settings)
     with Workshop(wish.settings, wish.policy, _identity(wish, store)) as workshop:
         workshop.take_lock()
@@ -89,8 +92,10 @@ def _finish(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -
         if is_restore(release):
             return bring_back(todo, release, workshop)
         return walk(todo, release, workshop, wish)
-    except (Fenced, Busy, NotRecovered):
+    except (Fenced, Busy):
         raise
+    except NotRecovered as error:
+        return halt(release, error, error)
     except GateError as error:
         return _stopped(todo, release, error)
     except Exception as error:

@@ -105,7 +105,13 @@ def _run(arguments: list[str]) -> int:
 
 def _say(error: GateError, arguments: list[str]) -> int:
     if "--json" in arguments:
-        document = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code, "outcome": error.outcome}
+        document = {
+            "id": "",
+            "outcome": error.outcome,
+            "sentence": error.message,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
         print(json.dumps(document))  # noqa: T201
     else:
         print(f"gate: {error}", file=sys.stderr)  # noqa: T201

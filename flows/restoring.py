@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 from config.policy import Policy
 from config.settings import Settings
+from flows.attempt import halt
 from flows.checklist import Checklist, Shown
 from tasks.backups import find_backup
 from tasks.clients.object_store import ObjectStore
-from tasks.gate.errors import GateError, NotRecovered
+from tasks.gate.errors import GateError
 from tasks.gate.manifest import Manifest
 from tasks.gate.outcome import Outcome
 from tasks.release import Release
@@ -33,7 +34,6 @@ def restore(
     Raises:
         Busy: a release is open; it must end first.
         Refused: the backup is damaged, or of another cluster; production is untouched.
-        NotRecovered: production may be closed or half swapped; `gate resume` settles it.
     """
     todo = Checklist(shown)
     with Workshop(settings, policy, look(settings)) as workshop:
@@ -62,7 +62,7 @@ def bring_back(todo: Checklist, release: Release, workshop: Workshop) -> Outcome
     """Do, or go on with, the restore that the record names.
 
     Raises:
-        GateError: it did not work; production is untouched unless it is NotRecovered.
+        GateError: it did not work, and production is untouched.
     """
     wanted = release.record.last("restoring")
     assert wanted is not None
@@ -76,9 +76,7 @@ def bring_back(todo: Checklist, release: Release, workshop: Workshop) -> Outcome
         )
     except GateError as error:
         if release.record.last("swapping") is not None:
-            hint = error.hint or f"look at production, then `gate resume {release.id}`"
-            release.record.append("not_recovered", {"sentence": error.message, "next": hint})
-            raise NotRecovered(error.message, hint=hint) from error
+            return halt(release, error, error)
         close.close_refused(release, error)
         raise
     return close.close(release, Outcome(outcome="restored", sentence=recovery.sentence, exit_code=0))

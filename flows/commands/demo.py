@@ -41,6 +41,10 @@ class Narrator:
         """A sentence of the story."""
         self._console.print(Padding(Text(sentence), (0, 0, 0, 2), expand=False))
 
+    def line(self, text: str) -> None:
+        """A line to be copied: never broken."""
+        self._console.print(Text(f"  {text}"), soft_wrap=True)
+
     def command(self, line: str) -> None:
         """A command that is typed now."""
         self._console.print()
@@ -109,20 +113,22 @@ def _write_page(scene: Stage, release: str, file: Path) -> None:
 
 
 def _look(told: Narrator, files: list[Path], seconds: float) -> None:
-    told.tell(f"\nThree releases in {seconds:.0f} s. The evidence of each is one page, with every step and figure:")
+    told.line("")
+    told.tell(f"Three releases in {seconds:.0f} s. The evidence of each is one page, with every step and figure:")
     for file in files:
-        told.tell(f"  {file}")
+        told.line(f"  {file}")
 
 
 def _keep(told: Narrator, servers: Servers, scene: Stage) -> None:
-    told.tell(f"\nThe servers stay up until Ctrl-C. Prefect: {servers.prefect.ui}  Project: {scene.project}")
-    told.tell("To use the gate on them, in another shell:")
+    told.line("")
+    told.line(f"The servers stay up until Ctrl-C. Prefect: {servers.prefect.ui}")
+    told.line("To use the gate on them, in another shell:")
     file = servers.folder / "environment"
     file.touch(0o600)
     names = sorted(name for name in scene.environment if name.startswith(("GATE_", "AWS_", "PREFECT_", "DO_NOT")))
     lines = [f"export {name}='{scene.environment[name]}'" for name in names]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    told.tell(f"  cd {scene.project} && . {file} && gate status")
+    told.line(f"  cd {scene.project} && . {file} && gate status")
     try:
         while True:
             time.sleep(1)

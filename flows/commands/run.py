@@ -40,8 +40,11 @@ def follow(wish: Wish, *, as_json: bool) -> int:
     try:
         outcome = carry_here(shown, wish)
     except GateError as error:
+        if not known:
+            raise  # nothing was opened: a sentence on standard error is all there is
         outcome = from_error(error)
-        shown.plain(f"\n{error}")
+        if error.hint:
+            shown.plain(f"HINT: {error.hint}")
     except KeyboardInterrupt:
         outcome = interrupted(_interruption(known))
     _end(shown, outcome, known[-1] if known else "", as_json=as_json)
