@@ -1,6 +1,7 @@
 """`gate demo`: three releases of a sample shop on embedded servers, with nothing to configure."""
 
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,7 +34,8 @@ class Narrator:
     def act(self, number: int, title: str) -> None:
         """A new act begins."""
         if not self._hands_free and number > 1:
-            click.pause("\nEnter for the next act ...")
+            click.echo("\n  Enter for the next act ...", nl=False)
+            sys.stdin.readline()
         self._console.print()
         self._console.print(Rule(Text(f"Act {number}: {title}", style="bold"), align="left", style="dim"))
 
