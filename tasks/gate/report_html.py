@@ -12,6 +12,7 @@ ROWS = 1000
 CODE_LINES = 2000
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 WAIT_SHARE = 8.0  # percent of the bar for a time in which only a person was awaited, however long it was
+NO_WAIT = 1.0  # seconds; whoever decides at once was not waited for
 LONG = 44  # characters; a longer value gets a row of its own
 LEAST_SHARE = 0.6  # percent; shorter steps could not be seen
 
@@ -65,7 +66,7 @@ def _checklist(steps: tuple[Step, ...]) -> Iterator[str]:
 
 
 def _timeline(steps: tuple[Step, ...]) -> Iterator[str]:
-    timed = [step for step in steps if step.seconds]
+    timed = [step for step in steps if step.seconds and not (step.waiting and step.seconds < NO_WAIT)]
     worked = sum(step.seconds or 0.0 for step in timed if not step.waiting)
     if worked <= 0:
         return

@@ -55,9 +55,13 @@ def _figures(proof: Proof | None, manifest: Manifest | None, stored: Body) -> Bl
         ("tables", wording.number(proof.tables) if proof else None),
         ("rows", wording.number(proof.rows) if proof else None),
         ("scratch server", f"PostgreSQL {proof.server_version}" if proof else None),
-        ("made by", manifest.client if manifest else None),
+        ("made by", _program(manifest) if manifest else None),
         ("key", Cell(manifest.dump.key, code=True) if manifest else None),
     )
+
+
+def _program(manifest: Manifest) -> str:
+    return f"pg_dump {manifest.client}" if manifest.client[:1].isdigit() else manifest.client
 
 
 def _before(manifest: Manifest | None) -> str:

@@ -68,7 +68,7 @@ th{color:var(--soft);font-weight:500;font-size:.84rem;text-align:left;white-spac
 th,td{padding:.42rem .9rem .42rem 0;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0}
 td.figure:first-child,th.figure:first-child{text-align:left}
-td{overflow-wrap:anywhere;min-width:4.5rem}
+td{overflow-wrap:break-word;min-width:4.5rem}
 .figure{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;overflow-wrap:normal}
 ul{margin:.2rem 0 .9rem;padding-left:1.2rem}
 li{overflow-wrap:anywhere}
