@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_ARGS ?=
-TEST_ARGS ?=
+TEST_ARGS ?= -n 3 --dist worksteal
 
-.PHONY: setup demo test lint bench lock clean
+.PHONY: setup demo test kill-matrix lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,10 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
+# Every kill point with a release of its own: ten minutes, for changes to a step.
+kill-matrix: setup
+	KILL_MATRIX=1 $(BIN)/python -m pytest tests/acceptance/test_killed.py $(TEST_ARGS)
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,6 +39,9 @@ bench: setup
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet pyproject.toml --output-file requirements.txt
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet --constraint requirements.txt --extra dev pyproject.toml build-requirements.in --output-file requirements-dev.txt
+
+picture: setup
+	$(BIN)/gate demo --yes | $(BIN)/python docs/picture.py > docs/demo.svg
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -66,7 +66,7 @@ def _identity(wish: Wish, store: ObjectStore) -> Identity:
 
 
 def _open(wish: Wish, store: ObjectStore, workshop: Workshop) -> Release:
-    release = open.open_new(
+    return open.open_new(
         wish.settings,
         wish.policy,
         store,
@@ -77,8 +77,6 @@ def _open(wish: Wish, store: ObjectStore, workshop: Workshop) -> Release:
         now=datetime.now(UTC),
         flow_run=prefect_view.flow_run_id(),
     )
-    sweep.sweep(release)
-    return release
 
 
 def _finish(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -> Outcome:
@@ -88,6 +86,7 @@ def _finish(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -
     try:
         if ended := release.record.last("closed"):
             return close.close(release, Outcome.model_validate(ended.body))
+        sweep.sweep(release)
         open.same_target(release, workshop.identity)
         if is_restore(release):
             return bring_back(todo, release, workshop)
