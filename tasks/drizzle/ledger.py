@@ -78,9 +78,7 @@ def look_at_ledger(connection: Connection, schema: str, table: str) -> Ledger:
             f"{schema}.{table} {what}, so it is not Drizzle's table of migrations",
             hint="set GATE_MIGRATIONS_SCHEMA and GATE_MIGRATIONS_TABLE to the one that the project's migrator uses",
         )
-    return Ledger(
-        schema_name=schema, table=table, exists=True, schema_exists=True, has_name="name" in columns, rows=()
-    )
+    return Ledger(schema_name=schema, table=table, exists=True, schema_exists=True, has_name="name" in columns, rows=())
 
 
 def read_ledger(connection: Connection, schema: str, table: str) -> Ledger:

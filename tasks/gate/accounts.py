@@ -56,7 +56,7 @@ def account_sentence(failed: str, tables: Sequence[TableAccount]) -> str:
         verb = "is" if total == 1 else "are"
         said = f"{count(total, 'row')} written since the backup {verb} only in {failed} ({parts})"
     else:
-        said = f"no row was written since the backup; the failed database is kept as {failed}"
+        said = "no row was written since the backup"
     if deleted := [t for t in tables if t.deleted]:
         gone = listing([f"{plain(t.table)} {t.deleted:,}" for t in deleted], limit=8)
         said += f"; {count(sum(t.deleted for t in deleted), 'row')} deleted since the backup came back ({gone})"

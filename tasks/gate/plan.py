@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from tasks.gate.identity import Identity
 from tasks.gate.model import Model, canonical, sha256
 
@@ -108,7 +110,7 @@ class Plan(Model):
     problems: tuple[Problem, ...] = ()
     hazards: tuple[str, ...] = ()  # sentences for the approver: data loss, rewrites, long locks
     policy_digest: str = ""
-    tools: dict[str, str] = {}  # versions of the programs that will act
+    tools: dict[str, str] = Field(default_factory=dict)  # versions of the programs that will act
 
     @property
     def digest(self) -> str:

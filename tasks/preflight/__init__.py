@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from config.policy import Policy
-from tasks.gate.evidence import MARKS, Finding, Waiver, require_waivable, with_waivers
+from tasks.gate.evidence import MARKS, Finding, Verdict, Waiver, require_waivable, with_waivers
 from tasks.gate.redaction import secrets_of
 from tasks.preflight import (
     client_tools,
@@ -58,6 +58,10 @@ CHECKS: tuple[Check[Question], ...] = (
 )
 
 
+# Named in one line each: what needs a person's eye must not drown among what does not. The report shows all of it.
+QUIET = (Verdict.PASS, Verdict.NOT_CONFIGURED)
+
+
 def checks_for(policy: Policy) -> tuple[Check[Question], ...]:
     """The checklist under a policy: the gate's own checks, then the team's commands.
 
@@ -87,6 +91,10 @@ def run_checks(question: Question, waivers: Sequence[Waiver]) -> tuple[Finding, 
     checks = checks_for(question.policy)
     findings = []
     for finding in ask_all(checks, question, secrets_of(question.settings)):
-        question.say(f"{MARKS[finding.verdict]} {finding.title}: {finding.sentence}")
+        if finding.verdict not in QUIET:
+            question.say(f"{MARKS[finding.verdict]} {finding.title}: {finding.sentence}")
         findings.append(finding)
+    for verdict in QUIET:
+        if named := [f.check for f in findings if f.verdict is verdict]:
+            question.say(f"{MARKS[verdict]} {verdict}: {', '.join(named)}")
     return with_waivers(findings, waivers, question.policy)

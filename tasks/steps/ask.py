@@ -6,6 +6,7 @@ from tasks.gate.evidence import Finding, Verdict
 from tasks.gate.manifest import Manifest, Proof
 from tasks.gate.plan import Plan
 from tasks.gate.rehearsal import Rehearsal, worst_lock_sentence
+from tasks.gate.wording import count, duration
 from tasks.record import Record
 from tasks.release import Release
 
@@ -98,13 +99,13 @@ def evidence_sentences(
     """What the approver reads: what, where, how long it holds which locks, what is lost, what the way back costs."""
     tags = ", ".join(m.tag for m in plan.pending)
     lines = [
-        f"{len(plan.pending)} migrations to {plan.identity.database} (target {plan.target}): {tags}",
-        f"rehearsed in {rehearsal.seconds:.2f} s on the restored copy; {worst_lock_sentence(rehearsal)}",
+        f"{count(len(plan.pending), 'migration')} to {plan.identity.database} (target {plan.target}): {tags}",
+        f"rehearsed in {duration(rehearsal.seconds)} on the restored copy; {worst_lock_sentence(rehearsal)}",
         *(f"hazard: {h}" for h in plan.hazards),
         *(f"loses: {loss}" for loss in rehearsal.losses),
         *(f"changes without being named: {s}" for s in rehearsal.surprises),
         f"way back: {rehearsal.rollback.sentence}" if rehearsal.rollback.sentence else "way back: restore",
-        f"{manifest.id} is proved: restored in {proof.restore_seconds:.1f} s; what is written after it would be lost",
+        f"{manifest.id} is proved: restored in {duration(proof.restore_seconds)}; it lacks what is written after it",
     ]
     for finding in findings:
         if finding.verdict is Verdict.WAIVED and finding.waiver is not None:

@@ -8,6 +8,7 @@ from tasks.backups import find_backup
 from tasks.clients.object_store import ObjectStore
 from tasks.gate.manifest import Manifest, Proof
 from tasks.gate.model import sha256
+from tasks.gate.wording import count, duration, size
 from tasks.prove_backup import prove
 from tasks.release import Release
 from tasks.workshop import Workshop
@@ -125,11 +126,11 @@ def prove_on(
 def backup_sentence(manifest: Manifest) -> str:
     """Step 4 in one sentence."""
     rows = sum(t.rows for t in manifest.fingerprint.tables.values())
-    return (
-        f"{manifest.id}: {manifest.dump.bytes / 1e6:.1f} MB, {len(manifest.fingerprint.tables)} tables, {rows:,} rows"
-    )
+    tables = count(len(manifest.fingerprint.tables), "table")
+    return f"{manifest.id}: {size(manifest.dump.bytes)}, {tables}, {count(rows, 'row')}"
 
 
 def proof_sentence(proof: Proof) -> str:
     """Step 5 in one sentence."""
-    return f"restored in {proof.restore_seconds:.1f} s, {proof.tables} tables and {proof.rows:,} rows equal"
+    equal = f"{count(proof.tables, 'table')} and {count(proof.rows, 'row')} equal"
+    return f"restored in {duration(proof.restore_seconds)}, {equal}"

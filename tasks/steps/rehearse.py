@@ -3,6 +3,7 @@
 from tasks.gate.manifest import Manifest
 from tasks.gate.plan import Plan
 from tasks.gate.rehearsal import Rehearsal
+from tasks.gate.wording import count, duration, listing
 from tasks.rehearse import rehearse as rehearse_on
 from tasks.release import Release
 from tasks.steps.back_up import restored_copy
@@ -33,5 +34,5 @@ def rehearse(release: Release, workshop: Workshop, plan: Plan, manifest: Manifes
 def sentence(rehearsal: Rehearsal) -> str:
     """The step in one sentence."""
     way_back = "rollback SQL proved" if rehearsal.rollback.holds else "way back: restore"
-    lost = f", {len(rehearsal.losses)} losses" if rehearsal.losses else ""
-    return f"{len(rehearsal.statements)} statements in {rehearsal.seconds:.2f} s, {way_back}{lost}"
+    lost = f", loses {listing(rehearsal.losses)}" if rehearsal.losses else ""
+    return f"{count(len(rehearsal.statements), 'statement')} in {duration(rehearsal.seconds)}, {way_back}{lost}"
