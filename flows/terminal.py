@@ -1,12 +1,27 @@
 """What a person sees while a release runs: one line a step, a figure that moves, and the sentence at the end."""
 
+import re
+import shutil
 import sys
+import textwrap
 import threading
 import time
 from typing import TextIO
 
 WIDTH = 24
+STEP = re.compile(rf"  \S .{{{WIDTH}}} +[\d.]+ s  ")
 EVERY_SECONDS = 5.0  # how often a figure is printed where no line can be replaced
+
+
+def hanging(line: str, width: int) -> str:
+    """A long line, broken so that what follows stands below where its text began."""
+    if len(line) <= width:
+        return line
+    step = STEP.match(line)
+    indent = step.end() if step else len(line) - len(line.lstrip())
+    options = {"break_long_words": False, "break_on_hyphens": False}
+    first, below = line[:indent], " " * indent
+    return "\n".join(textwrap.wrap(line[indent:], width, initial_indent=first, subsequent_indent=below, **options))
 
 
 class Terminal:
@@ -61,5 +76,8 @@ class Terminal:
             if self._open_line:
                 self._out.write("\r\033[K")
                 self._open_line = False
+            if self._live:
+                columns = shutil.get_terminal_size().columns
+                text = "\n".join(hanging(line, columns) for line in text.split("\n"))
             self._out.write(text + "\n")
             self._out.flush()
