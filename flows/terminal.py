@@ -19,9 +19,9 @@ def hanging(line: str, width: int) -> str:
         return line
     step = STEP.match(line)
     indent = step.end() if step else len(line) - len(line.lstrip())
-    options = {"break_long_words": False, "break_on_hyphens": False}
-    first, below = line[:indent], " " * indent
-    return "\n".join(textwrap.wrap(line[indent:], width, initial_indent=first, subsequent_indent=below, **options))
+    wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    wrapper.initial_indent, wrapper.subsequent_indent = line[:indent], " " * indent
+    return "\n".join(wrapper.wrap(line[indent:]))
 
 
 class Terminal:
