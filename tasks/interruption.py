@@ -11,6 +11,8 @@ from psycopg.pq import TransactionStatus
 
 from tasks.clients.postgres import Connection
 
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
 def interrupt_on_sigterm() -> Iterator[None]:
@@ -27,6 +29,26 @@ def interrupt_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C and its kin waiting until the block is done: for what nobody but this process would do.
+
+    A second, impatient Ctrl-C must not end the cleaning up that the first one began.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    late: list[int] = []
+    before = {number: signal.signal(number, lambda n, _frame: late.append(n)) for number in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if late:
+        raise KeyboardInterrupt
 
 
 def stop(connection: Connection) -> None:

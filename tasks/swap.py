@@ -11,6 +11,7 @@ from tasks.clients.postgres import Connection
 from tasks.gate.errors import GateError
 from tasks.gate.model import Model
 from tasks.gate.wording import count, duration, listing
+from tasks.interruption import uninterrupted
 from tasks.kill_points import reached
 from tasks.release import Release
 from tasks.restore_beside import Beside
@@ -188,7 +189,7 @@ def _is_exchanged(release: Release, step: Swapping) -> bool:
 
 def _open_again(release: Release, step: Swapping) -> None:
     """Whatever happened: nobody may stay locked out. On a session of its own, because the other may be dead."""
-    with suppress(psycopg.Error, GateError), server_session(release, "swap") as server:
+    with uninterrupted(), suppress(psycopg.Error, GateError), server_session(release, "swap") as server:
         for oid in (step.old_oid, step.new_oid):
             database = databases.numbered(server, oid) if oid else None
             if database is not None and not database.open:

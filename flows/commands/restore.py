@@ -1,5 +1,6 @@
 """`gate restore`: a backup restored beside production, proved, and swapped in; nothing is dropped."""
 
+import signal
 import sys
 
 import click
@@ -15,6 +16,7 @@ from tasks.gate.errors import Declined
 @as_json
 def command(*, backup: str, yes: bool, another_cluster: bool, as_json: bool) -> int:
     """Bring production back to a backup; the present database is renamed and kept."""
+    from flows.commands.run import stop_here
     from flows.restoring import restore
     from flows.terminal import Terminal
     from tasks.backups import find_backup
@@ -32,6 +34,8 @@ def command(*, backup: str, yes: bool, another_cluster: bool, as_json: bool) -> 
         click.echo(f"Type the target's name ({settings.target}) to go on: ", nl=False, err=True)
         if sys.stdin.readline().strip() != settings.target:
             raise Declined("the target's name was not typed; nothing was restored", hint="--yes does not ask")
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a lost terminal must not leave production closed half way
+        signal.signal(number, stop_here)
     shown = Terminal(sys.stderr if as_json else sys.stdout)
     outcome, release = restore(settings, policy, store, manifest, shown, another_cluster=another_cluster)
     shown.plain(f"\n{outcome.sentence}\nevidence: gate report {release}")

@@ -32,8 +32,8 @@ def follow(wish: Wish, *, as_json: bool) -> int:
     """Carry a wish to its end in this terminal; the exit code is the outcome."""
     from flows.engine import carry_here
 
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGHUP, _stop)
+    signal.signal(signal.SIGTERM, stop_here)
+    signal.signal(signal.SIGHUP, stop_here)
     shown = Terminal(sys.stderr if as_json else sys.stdout)
     known: list[str] = []
     wish = Wish(**{**vars(wish), "announce": known.append})
@@ -69,7 +69,7 @@ def _interruption(known: list[str]) -> str:
     return f"interrupted; `gate resume {known[-1]}` finds out what was done and goes on"
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
+def stop_here(number: int, _frame: FrameType | None) -> None:
     """A signal to stop is an interruption like Ctrl-C: steps undo what they hold, then the process ends with 130."""
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
