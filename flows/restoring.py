@@ -11,9 +11,13 @@ from tasks.clients.object_store import ObjectStore
 from tasks.gate.errors import GateError
 from tasks.gate.manifest import Manifest
 from tasks.gate.outcome import Outcome
+from tasks.gate.story import HALTED
+from tasks.record import Record
 from tasks.release import Release
 from tasks.restore_backup import restore_backup
 from tasks.steps import close, open
+from tasks.steps.plan import touched_production
+from tasks.target_log import TargetLog
 from tasks.workshop import Workshop, look
 
 
@@ -38,7 +42,7 @@ def restore(
     todo = Checklist(shown)
     with Workshop(settings, policy, look(settings)) as workshop:
         workshop.take_lock()
-        release = open.open_new(
+        release = _halted(settings, policy, store) or open.open_new(
             settings,
             policy,
             store,
@@ -48,9 +52,25 @@ def restore(
             waivers=(),
             now=datetime.now(UTC),
         )
+        if not another_cluster:
+            open.same_target(release, workshop.identity)
         todo.follow(release)
         release.record.append("restoring", {"backup": manifest.id, "another_cluster": another_cluster})
         return bring_back(todo, release, workshop), release.id
+
+
+def _halted(settings: Settings, policy: Policy, store: ObjectStore) -> Release | None:
+    """The halted release, which the person on call ends with this restore: its own hint names the command.
+
+    One that exchanged the names already is not ended so: its failed database holds the name that this swap needs.
+    """
+    current = TargetLog(store, settings.target).current()
+    if current is None or not Record.exists(store, settings.target, current):
+        return None
+    record = Record.open(store, settings.target, current)
+    if record.story().state != HALTED or record.last("swapped") is not None:
+        return None
+    return open.take_up(settings, policy, store, current)
 
 
 def is_restore(release: Release) -> bool:
@@ -75,7 +95,7 @@ def bring_back(todo: Checklist, release: Release, workshop: Workshop) -> Outcome
             lambda r: r.sentence,
         )
     except GateError as error:
-        if release.record.last("swapping") is not None:
+        if touched_production(release):
             return halt(release, error, error)
         close.close_refused(release, error)
         raise

@@ -165,5 +165,6 @@ _SPOKEN: dict[str, Callable[[Body], str]] = {
     "verified": _verified,
     "failed": _failed,
     "recovering": _recovering,
+    "restoring": lambda body: f"a person asked to restore {text(body, 'backup') or 'a backup'}",
     "restored_beside": _restored_beside,
 }

@@ -22,5 +22,6 @@ def close_refused(release: Release, error: GateError) -> Outcome:
     outcome = from_error(error)
     if error.nouns.get("expired"):
         outcome = outcome.model_copy(update={"outcome": "expired"})
-    release.record.append("refused", {"sentence": error.message, "hint": error.hint})
+    if release.record.last("closed") is None:  # the target's log vouches for the record as it was when it was closed
+        release.record.append("refused", {"sentence": error.message, "hint": error.hint})
     return close(release, outcome)
