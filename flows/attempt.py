@@ -3,32 +3,43 @@
 from flows.checklist import Checklist
 from flows.defect import unexpected
 from tasks.apply_plan import apply_plan
-from tasks.gate.errors import GateError, NotRecovered
+from tasks.gate.errors import Busy, GateError, NotRecovered
+from tasks.gate.manifest import Manifest
 from tasks.gate.outcome import Outcome, from_error
 from tasks.gate.plan import Plan
+from tasks.gate.production import Standing
 from tasks.gate.rehearsal import Rehearsal
+from tasks.probe_production import settle_production
 from tasks.release import Release
-from tasks.steps import close
+from tasks.steps import close, recheck
+from tasks.steps.plan import touched_production
 from tasks.verify_release import verify_release
 from tasks.workshop import Workshop
 
 
-def apply_and_verify(todo: Checklist, release: Release, plan: Plan, rehearsal: Rehearsal) -> GateError | None:
+def apply_and_verify(
+    todo: Checklist, release: Release, workshop: Workshop, plan: Plan, rehearsal: Rehearsal, backup: Manifest
+) -> GateError | None:
     """Apply and verify; returns the failure instead of raising it, because recovery is the next step, not an accident.
 
     A failure that the record already holds is returned at once: a recovery that was cut off goes on.
+
+    Raises:
+        GateError: production was not touched, so there is nothing to bring back.
     """
     if earlier := failure_so_far(release):
         return earlier
     try:
+        if _cut_off_before_its_commit(release, plan):  # hours may have passed since the last look
+            todo.step("Check again", lambda: recheck.recheck(release, workshop, plan, backup), recheck.sentence)
         todo.step("Apply", lambda: apply_plan(release, plan, rehearsal), lambda a: a.sentence)
         todo.step("Verify", lambda: verify_release(release, plan, rehearsal), lambda v: v.sentence)
     except NotRecovered:
         raise  # the outcome of COMMIT is unknown: nothing may be undone before it is settled, which a resume does
-    except GateError as error:
-        failure = error
-    except Exception as error:  # noqa: BLE001 (whatever it is: production was touched, and must be brought back)
-        failure = unexpected(error)
+    except Exception as error:
+        if not touched_production(release):
+            raise  # refused before anything ran: that is not a failure which was recovered from
+        failure = error if isinstance(error, GateError) else unexpected(error)
     else:
         return None
     if release.record.last("failed") is None:
@@ -42,6 +53,14 @@ def apply_and_verify(todo: Checklist, release: Release, plan: Plan, rehearsal: R
             },
         )
     return failure
+
+
+def _cut_off_before_its_commit(release: Release, plan: Plan) -> bool:
+    """True when an attempt was begun by a process that is gone, and production shows nothing of it."""
+    if release.record.last("applying") is None or release.record.last("applied") is not None:
+        return False
+    _, settled = settle_production(release, plan)
+    return settled.standing is Standing.UNTOUCHED
 
 
 def failure_so_far(release: Release) -> GateError | None:
@@ -79,6 +98,11 @@ def halt(release: Release, failure: GateError, because: GateError) -> Outcome:
     both = f"failed: {failure.message}; and not brought back: {error.message}"
     outcome = from_error(error).model_copy(update={"sentence": error.message if because is failure else both})
     hint = error.hint or f"look at production, then `gate resume {release.id}`"
-    release.record.append("not_recovered", {"sentence": outcome.sentence, "next": hint})
+    try:
+        release.record.append("not_recovered", {"sentence": outcome.sentence, "next": hint})
+    except Busy:
+        raise
+    except GateError as unwritten:  # a store that is away must not turn this end into a harmless exit code
+        outcome = outcome.model_copy(update={"sentence": f"{outcome.sentence}; not recorded: {unwritten.message}"})
     release.say(f"HINT: {hint}")
     return outcome

@@ -83,11 +83,11 @@ def _finish(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -
     """Walk the checklist, and give every way of stopping its meaning."""
     todo.follow(release)
     wish.announce(release.id)
+    if ended := release.record.last("closed"):
+        return close.close(release, Outcome.model_validate(ended.body))
+    open.same_target(release, workshop.identity)  # wrong settings of this process must neither end nor halt a release
     try:
-        if ended := release.record.last("closed"):
-            return close.close(release, Outcome.model_validate(ended.body))
         sweep.sweep(release)
-        open.same_target(release, workshop.identity)
         if is_restore(release):
             return bring_back(todo, release, workshop)
         return walk(todo, release, workshop, wish)
@@ -170,6 +170,8 @@ def story_of(store: ObjectStore, target: str, release_id: str) -> Story:
 
 def _note(release: Release, sentence: str) -> None:
     """Leave a word in the record if that is still possible; the process ends either way."""
+    if release.record.last("closed") is not None:
+        return
     try:
         release.record.append("noted", {"sentence": sentence})
     except GateError:

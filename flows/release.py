@@ -35,7 +35,7 @@ def walk(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -> O
         evidence = ask.evidence_sentences(this, found, backup, proof, rehearsal)
         todo.wait("Ask", lambda: wait_for_decision(todo, release, workshop, this, evidence, wish), decided)
         todo.step("Check again", lambda: recheck.recheck(release, workshop, this, backup), recheck.sentence)
-    failure = apply_and_verify(todo, release, this, rehearsal)
+    failure = apply_and_verify(todo, release, workshop, this, rehearsal, backup)
     if failure is not None:
         return way_back(todo, release, workshop, this, rehearsal, failure)
     return close.close(release, released(shipped(this)))

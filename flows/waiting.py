@@ -88,6 +88,7 @@ def _poll(todo: Checklist, release: Release, plan: Plan, request: Request) -> No
     todo.say(f"waiting until {until}; this process may be stopped and nothing is lost")
     todo.say(f"approve: gate approve {release.id}    reject: gate reject {release.id} --reason TEXT")
     while _waits(release, plan):
+        release.record.refuse_if_taken_over()  # or both processes would run for the lock once somebody approves
         time.sleep(POLL_SECONDS)
         todo.shown.progress(f"waiting for approval until {until}")
 

@@ -5,14 +5,15 @@ from tasks.gate.errors import Refused
 from tasks.gate.identity import Identity
 from tasks.gate.plan import Plan
 from tasks.release import Release
-from tasks.steps.ask import standing
+from tasks.steps.ask import settled, standing
 
 
 def refuse_unless_allowed(release: Release, plan: Plan) -> None:
     """Hold the first invariant where it matters, whatever the steps before did (design, section 6).
 
     Raises:
-        Refused: no proved backup, no unexpired approval of this digest, or a plan with problems.
+        Refused: no proved backup, no approval of this digest, or a plan with problems.
+        Declined: the approval expired.
     """
     if plan.problems:
         raise Refused(f"the plan has problems: {plan.problems[0].cause}", hint=plan.problems[0].remedy)
@@ -21,6 +22,8 @@ def refuse_unless_allowed(release: Release, plan: Plan) -> None:
         found = "none is recorded" if taken is None else f"{taken.body['backup']} is not proved"
         raise Refused(f"no proved backup: {found}", hint=f"`gate resume {release.id}` takes the steps that are missing")
     judgement = standing(release, plan)
+    if judgement.standing is Standing.EXPIRED:
+        settled(release, judgement)
     if judgement.standing is not Standing.APPROVED:
         raise Refused(
             f"no valid approval of this plan: {judgement.sentence}", hint="start a new release with `gate run`"

@@ -132,11 +132,17 @@ class Record:
             self._load()
             if kind == "claimed" and not self._chain.events:
                 raise _unknown(release_ids(self._chain.store, self.target), self.target, self.release)
-            self._refuse_if_fenced(kind)
+            self.refuse_if_taken_over(kind)
             plain = plain_body(body)
             if kind == "opened":  # so that no record can pass for another release's
                 plain = {"release": self.release, "target": self.target, **plain}
             return self._write(kind, plain, lambda newer: self._yield_to(kind, newer))
+
+    def refuse_if_taken_over(self, kind: str = "") -> None:
+        """Raise Fenced when another process claimed the release, and an event of this kind is not for everybody."""
+        claim = self.last("claimed")
+        if claim and claim.by != self.owner and kind not in (*FREE, "claimed"):
+            raise self._fenced(claim)
 
     def decide(self, kind: str, body: dict[str, Any] | Model) -> Event:
         """Write a decision on the digest that `body` names; the first one counts, whichever door it came through.
@@ -181,11 +187,6 @@ class Record:
             if not newer:
                 return event
             lost([one for one, _ in newer])
-
-    def _refuse_if_fenced(self, kind: str) -> None:
-        claim = self.last("claimed")
-        if claim and claim.by != self.owner and kind not in (*FREE, "claimed"):
-            raise self._fenced(claim)
 
     def _yield_to(self, kind: str, newer: list[Event]) -> None:
         if kind in FREE:

@@ -10,7 +10,7 @@ from tasks.apply_attempt import ApplyFailed
 from tasks.apply_plan import apply_plan
 from tasks.clients import postgres
 from tasks.clients.embedded import EmbeddedServer
-from tasks.gate.errors import GateError, Refused
+from tasks.gate.errors import Declined, GateError, Refused
 from tasks.gate.rehearsal import RehearsedStatement
 from tests.integration.releasing import ADD_COLUMN, NOT_REHEARSED, QUICK, Shop, kinds, open_shop
 
@@ -177,6 +177,6 @@ def test_nothing_runs_without_a_proved_backup_or_with_an_approval_of_another_pla
         apply_plan(shop.release(plan), other, NOT_REHEARSED)
     late = shop.release(plan)
     late.now = lambda: datetime.now(UTC) + timedelta(hours=2)
-    with pytest.raises(Refused, match="but the approval expired at"):
+    with pytest.raises(Declined, match="but the approval expired at"):
         apply_plan(late, plan, NOT_REHEARSED)
     assert "status" not in columns(shop)

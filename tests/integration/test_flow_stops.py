@@ -1,0 +1,109 @@
+"""Where the flow stops, what that is called: refused, recovered, halted; and what a person can do then."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.attempt import apply_and_verify, halt
+from flows.carry import story_of
+from flows.checklist import Checklist
+from flows.restoring import restore
+from flows.terminal import Terminal
+from tasks.clients.embedded import EmbeddedServer
+from tasks.gate.errors import Declined, Fenced, GateError, NotRecovered, Refused
+from tasks.gate.plan import Plan
+from tasks.interruption import uninterrupted
+from tasks.record import Record
+from tasks.release import Release
+from tasks.steps.close import close_refused
+from tasks.target_log import TargetLog
+from tasks.workshop import Workshop
+from tests.integration.releasing import ADD_COLUMN, NOT_REHEARSED, Shop, kinds, open_shop
+
+
+@pytest.fixture
+def shop(production_server: EmbeddedServer, tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(production_server, tmp_path) as shop:
+        yield shop
+
+
+def apply(shop: Shop, release: Release, plan: Plan) -> GateError | None:
+    with Workshop(release.settings, release.policy, plan.identity) as workshop:
+        return apply_and_verify(Checklist(), release, workshop, plan, NOT_REHEARSED, shop.back_up())
+
+
+def expire(release: Release) -> None:
+    asked = release.record.last("asked")
+    assert asked is not None
+    release.record.append("asked", {**asked.body, "expires_at": "2026-01-01T00:00:00+00:00"})
+
+
+def test_an_approval_that_expires_just_before_the_apply_is_not_called_a_recovery(shop: Shop) -> None:
+    plan = shop.plan(ADD_COLUMN)
+    release = shop.release(plan)
+    expire(release)
+    with pytest.raises(Declined, match="the approval expired at 2026-01-01 00:00 UTC; production was not touched"):
+        apply(shop, release, plan)
+    assert not {"applying", "failed", "recovering"} & set(kinds(release))
+
+
+def test_a_record_without_a_proof_is_refused_and_nothing_is_recovered(shop: Shop) -> None:
+    plan = shop.plan(ADD_COLUMN)
+    release = shop.release(plan)
+    release.record.append("backed_up", {"backup": "backup-20261123-150000"})
+    with pytest.raises(Refused, match="backup-20261123-150000 is not proved"):
+        apply(shop, release, plan)
+    assert "failed" not in kinds(release)
+
+
+def test_a_release_that_is_refused_twice_keeps_the_record_that_the_log_vouches_for(shop: Shop) -> None:
+    log = TargetLog(shop.store, "shop")
+    log.open_release("20261123-140509-shop-0000aa")
+    release = shop.open("20261123-140509-shop-0000aa")
+    release.record.append("opened", {"by": "ann"})
+    first = close_refused(release, Refused("the backup is damaged"))
+    assert close_refused(release, Refused("again")) == first
+    assert log.verify(release.id) == ()
+
+
+def test_whoever_waits_for_a_decision_learns_that_another_process_took_over(shop: Shop) -> None:
+    release = shop.release(shop.plan(ADD_COLUMN))
+    Record.open(shop.store, "shop", release.id, owner="another").append("claimed", {"by": "bob"})
+    release.record.refresh()
+    with pytest.raises(Fenced, match="another took over"):
+        release.record.refuse_if_taken_over()
+
+
+def test_a_halted_release_is_ended_by_the_restore_that_its_hint_names(shop: Shop) -> None:
+    plan, before = shop.plan(ADD_COLUMN), shop.sql("select count(*) from orders")
+    manifest = shop.back_up()
+    release = shop.release(plan, manifest)
+    TargetLog(shop.store, "shop").open_release(release.id)
+    release.record.append("opened", {"by": "ann", "identity": plan.identity.model_dump(mode="json")})
+    release.record.append("applying", {"attempt": 1})
+    shop.sql(ADD_COLUMN + "delete from orders where id < 100")
+    failure = NotRecovered("no way back", hint=f"`gate restore {manifest.id}` by hand")
+    assert halt(release, failure, failure).exit_code == 6
+    outcome, ended = restore(release.settings, release.policy, shop.store, manifest, Terminal(), another_cluster=False)
+    assert (outcome.outcome, outcome.exit_code, ended) == ("restored", 0, release.id)
+    assert shop.sql("select count(*) from orders") == before
+    assert TargetLog(shop.store, "shop").current() is None
+    assert story_of(shop.store, "shop", release.id).state == "restored"
+
+
+def test_a_second_ctrl_c_waits_until_production_is_open_again() -> None:
+    done: list[str] = []
+
+    def clean_up() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGHUP)
+            done.append("opened")
+
+    with pytest.raises(KeyboardInterrupt):
+        clean_up()
+    assert done == ["opened"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
