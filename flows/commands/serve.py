@@ -1,6 +1,7 @@
 """`gate serve`: the deployments of this project, offered to the Prefect server for as long as the process runs."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import click
@@ -38,5 +39,8 @@ def command() -> int:
             RunnerDeployment,
         )
     ]
-    serve(*offered)
+    with tempfile.TemporaryDirectory(prefix="gate-serve-") as folder:
+        # Prefect's runner uses one fixed name below the temporary folder, which may be another user's already.
+        tempfile.tempdir = folder
+        serve(*offered)
     return 0
