@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
+from typing import TypeVar
 
 import psycopg
 
 from tasks.clients import databases, postgres, sequences
 from tasks.clients.postgres import Connection
-from tasks.gate.errors import GateError
+from tasks.gate.errors import GateError, NotRecovered
 from tasks.gate.model import Model
 from tasks.gate.wording import count, duration, listing
 from tasks.interruption import uninterrupted
@@ -19,8 +20,12 @@ from tasks.workshop import production_url
 
 NOBODY_WITHIN_S = 30.0  # by then every session must be gone
 LOOK_EVERY_S = 0.02
+SERVER_AWAY_S = 60.0  # a failover takes 10-30 s on managed servers
+PAUSE_S = 0.5
 TRIES = 3  # of the renames: each waits up to 5 s for sessions that the server itself starts, such as autovacuum
 TRANSACTION = "select pg_catalog.pg_current_xact_id()::pg_catalog.text"
+
+T = TypeVar("T")
 
 
 class SwapFailed(GateError):
@@ -78,6 +83,7 @@ def swap(
 
     Raises:
         SwapFailed: somebody cannot be disconnected, or the server refuses; production is open as before.
+        NotRecovered: the server was lost on the way; production may be closed.
         ConfigurationError: the server cannot be reached.
     """
     with server_session(release, "swap") as server:
@@ -182,18 +188,45 @@ def _empty(server: Connection, step: Swapping, spare: list[int]) -> None:
 
 
 def _is_exchanged(release: Release, step: Swapping) -> bool:
-    with server_session(release, "swap") as server:
-        now = databases.numbered(server, step.new_oid)
-    return now is not None and now.name == step.name
+    def look() -> bool:
+        with server_session(release, "swap") as server:
+            now = databases.numbered(server, step.new_oid)
+        return now is not None and now.name == step.name
+
+    return _until_reached(release, step, look)
 
 
 def _open_again(release: Release, step: Swapping) -> None:
     """Whatever happened: nobody may stay locked out. On a session of its own, because the other may be dead."""
-    with uninterrupted(), suppress(psycopg.Error, GateError), server_session(release, "swap") as server:
-        for oid in (step.old_oid, step.new_oid):
-            database = databases.numbered(server, oid) if oid else None
-            if database is not None and not database.open:
-                databases.allow(server, database.name, allowed=True)
+
+    def open_both() -> None:
+        with server_session(release, "swap") as server:
+            for oid in (step.old_oid, step.new_oid):
+                database = databases.numbered(server, oid) if oid else None
+                if database is not None and not database.open:
+                    databases.allow(server, database.name, allowed=True)
+
+    with uninterrupted():
+        _until_reached(release, step, open_both)
+
+
+def _until_reached(release: Release, step: Swapping, act: Callable[[], T]) -> T:
+    """Try until the server answers: what closed production must not leave because of a short failure of the network.
+
+    Raises:
+        NotRecovered: it does not answer for long; production may be closed, and nobody may be told that it is open.
+    """
+    deadline = time.monotonic() + SERVER_AWAY_S
+    while True:
+        try:
+            return act()
+        except (psycopg.Error, GateError):
+            if time.monotonic() > deadline:
+                raise NotRecovered(
+                    f"the server was lost in the middle of the swap: {step.name} may be closed to connections",
+                    hint=f"when the server answers, `gate resume {release.id}` opens it and goes on",
+                ) from None
+        time.sleep(PAUSE_S)
 
 
 def _failed(error: Exception) -> SwapFailed:

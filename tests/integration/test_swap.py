@@ -17,8 +17,9 @@ from tasks.gate.names import failed_name
 from tasks.release import Release
 from tasks.restore_beside import Beside
 from tasks.swap import SwapFailed, swap
-from tests.integration.releasing import Shop, open_shop
+from tests.integration.releasing import Shop, later, open_shop
 from tests.servers.postgres import FAST
+from tests.servers.proxy import Cut, breaking_wire
 
 
 @pytest.fixture
@@ -145,6 +146,31 @@ def test_a_database_that_has_the_failed_ones_name_already_stops_the_swap_and_pro
         swap(release, beside, shop.name, taken)
     assert shop.sql("select count(*) from orders") == [(500,)]
     assert finish_swap(release) is None
+
+
+def test_a_server_that_is_lost_for_a_moment_in_the_swap_leaves_production_open(shop: Shop):
+    release, beside = beside_of(shop)
+    with breaking_wire(shop.url, at=b"rename to", cut=Cut.BEFORE) as wire:
+        wire.then = wire.down.set
+        through = shop.open(release.id, url=wire.url)
+        with later(3, wire.down.clear), pytest.raises(SwapFailed, match="the names were not exchanged"):
+            swap(through, beside, shop.name, failed_name(shop.name, release.id))
+        assert wire.broken.is_set()
+    assert shop.sql("select count(*) from orders") == [(500,)]
+    assert shop.sql("select 1", beside.database) == [(1,)]
+
+
+def test_a_server_that_stays_away_is_not_said_to_have_left_production_open(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tasks.swap.SERVER_AWAY_S", 0.5)
+    release, beside = beside_of(shop)
+    with breaking_wire(shop.url, at=b"rename to", cut=Cut.BEFORE) as wire:
+        wire.then = wire.down.set
+        through = shop.open(release.id, url=wire.url)
+        with pytest.raises(NotRecovered, match=f"{shop.name} may be closed to connections") as lost:
+            swap(through, beside, shop.name, failed_name(shop.name, release.id))
+    assert f"gate resume {release.id}" in lost.value.hint
+    assert finish_swap(shop.open(release.id)) is None
+    assert shop.sql("select count(*) from orders") == [(500,)]
 
 
 def test_databases_renamed_by_hand_are_left_to_a_person(shop: Shop):
