@@ -120,6 +120,7 @@ def _settle_earlier(todo: Checklist, wish: Wish, store: ObjectStore, workshop: W
 
     Raises:
         Busy: the earlier release waits for a person, or is halted.
+        NotRecovered: it was dead, and production could not be brought back.
     """
     earlier = TargetLog(store, wish.settings.target).current()
     if earlier is None:
@@ -137,7 +138,7 @@ def _settle_earlier(todo: Checklist, wish: Wish, store: ObjectStore, workshop: W
         outcome = _finish(todo, release, workshop, wish)
     workshop.restored = None
     if outcome.exit_code == 6:  # noqa: PLR2004
-        raise Busy(
+        raise NotRecovered(  # not Busy: it was halted just now, and nobody was called yet
             f"release {earlier} is halted: {outcome.sentence}", hint=f"look at production, then gate resume {earlier}"
         )
     todo.shown.plain(f"  it is settled: {outcome.sentence}\n")

@@ -56,7 +56,12 @@ def restore(
             open.same_target(release, workshop.identity)
         todo.follow(release)
         release.record.append("restoring", {"backup": manifest.id, "another_cluster": another_cluster})
-        return bring_back(todo, release, workshop), release.id
+        try:
+            return bring_back(todo, release, workshop), release.id
+        except KeyboardInterrupt:
+            release.record.append("noted", {"sentence": "interrupted"})
+            shown.plain(f"\nINTERRUPTED: `gate resume {release.id}` finds out what was done and goes on")
+            raise
 
 
 def _halted(settings: Settings, policy: Policy, store: ObjectStore) -> Release | None:

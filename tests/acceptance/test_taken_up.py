@@ -4,7 +4,7 @@ import signal
 
 from pydantic import SecretStr
 
-from tests.acceptance.project import Project
+from tests.acceptance.project import ADD_NOTE, Project
 
 
 def test_an_apply_that_was_cut_off_is_not_begun_again_when_a_file_changed_since(project: Project) -> None:
@@ -22,6 +22,30 @@ def test_an_apply_that_was_cut_off_is_not_begun_again_when_a_file_changed_since(
     assert f"the approval is void: migration {tag} changed" in resumed.document["sentence"]
     assert (project.contents(), project.columns(), project.ledger()) == before
     assert project.gate("report", release, "--verify").code == 0
+
+
+def test_a_run_that_finds_a_dead_release_and_cannot_bring_production_back_pages(project: Project) -> None:
+    project.begin()
+    project.add("note", ADD_NOTE)
+    project.migrate(project.staging)
+    folder = project.home / "invariants"
+    folder.mkdir()
+    (folder / "no_notes.sql").write_text("select id from orders where note is not null limit 5")
+    project.policy += f'invariants = "{folder}"\n[recovery]\nallow_restore = false\n'
+    assert project.gate("run", "--yes", GATE_KILL_AT="apply:committed").code == -signal.SIGKILL
+    found = project.gate("run", "--yes", "--json")
+    assert (found.code, found.document["outcome"]) == (6, "not-recovered"), found.all
+    backup = project.gate("backups", "--json").document[0]["id"]
+    process = project.start("restore", backup, "--yes")
+    assert process.stdout is not None
+    next(line for line in process.stdout if line.strip())
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, "gate resume" in out) in {(130, True), (0, False)}, out + err
+    if process.returncode:
+        release = project.gate("status", "--json").document["releases"][0]["id"]
+        assert project.gate("resume", release).code == 0
+    assert "note" not in project.columns()
 
 
 def _of(url: SecretStr) -> str:
