@@ -128,8 +128,9 @@ def _settle_earlier(todo: Checklist, wish: Wish, store: ObjectStore, workshop: W
     if not Record.exists(store, wish.settings.target, earlier):
         TargetLog(store, wish.settings.target).close(earlier, "interrupted", "it never began")
         return
-    story = story_of(store, wish.settings.target, earlier)
-    _must_be_dead(earlier, story)
+    record = Record.open(store, wish.settings.target, earlier)
+    story = record.story()
+    _must_be_dead(earlier, story, record)
     todo.shown.plain(f"  an earlier release did not end: {earlier} ({story.sentence})")
     release = open.take_up(wish.settings, wish.policy, store, earlier)
     if not touched_production(release) and release.record.last("closed") is None:
@@ -151,7 +152,13 @@ def _never_touched(story: Story) -> Outcome:
     return Outcome(outcome="interrupted", sentence=sentence, exit_code=3)
 
 
-def _must_be_dead(earlier: str, story: Story) -> None:
+def _must_be_dead(earlier: str, story: Story, record: Record) -> None:
+    asked = record.last("asked")
+    if story.state == "approved" and asked is not None and asked.body.get("prefect"):
+        raise Busy(
+            f"release {earlier} is approved, and its run in Prefect is about to go on: {story.sentence}",
+            hint=f"gate resume {earlier} goes on with it here, should nobody else",
+        )
     if story.state == "waiting for approval":
         raise Busy(
             f"release {earlier} waits for approval: {story.sentence}",
@@ -162,11 +169,6 @@ def _must_be_dead(earlier: str, story: Story) -> None:
             f"release {earlier} is halted: {story.sentence}",
             hint=f"look at production, then gate resume {earlier}",
         )
-
-
-def story_of(store: ObjectStore, target: str, release_id: str) -> Story:
-    """A release as its record tells it."""
-    return Record.open(store, target, release_id).story()
 
 
 def _note(release: Release, sentence: str) -> None:

@@ -1,11 +1,15 @@
 """Step 9: verify that production is what the rehearsal said, and that the application on it is well."""
 
 import time
+from collections.abc import Callable
+
+import psycopg
 
 from tasks.clients import postgres
 from tasks.clients.programs import find
 from tasks.clients.schema_text import schema_difference, schema_text
 from tasks.gate.applied import Verified
+from tasks.gate.errors import GateError
 from tasks.gate.plan import Plan
 from tasks.gate.production import LedgerShows
 from tasks.gate.rehearsal import Rehearsal
@@ -25,6 +29,8 @@ select pg_catalog.format('%I.%I', n.nspname, c.relname)
  where not i.indisvalid and n.nspname !~ '^pg_' and c.relkind = 'i'
  order by 1
 """
+TRIES = 5  # of a question that could not be put, for example because production could not be reached
+PAUSE_SECONDS = 2.0
 SHOWN = 12  # lines of a difference within the message; all of them are in the nouns
 
 
@@ -43,9 +49,9 @@ def verify_release(release: Release, plan: Plan, rehearsal: Rehearsal) -> Verifi
     url = production_url(release.settings)
     invariants = read_invariants(release.policy.verify.invariants)
     checks = [
-        _ledger_and_indexes(release, plan),
-        _schema(release, plan, rehearsal),
-        ask_invariants(url, invariants),
+        _patiently(lambda: _ledger_and_indexes(release, plan)),
+        _patiently(lambda: _schema(release, plan, rehearsal)),
+        _patiently(lambda: ask_invariants(url, invariants)),
         ask_application(release.settings, release.policy.verify),
     ]
     watched = watch(release, invariants)
@@ -59,6 +65,18 @@ def verify_release(release: Release, plan: Plan, rehearsal: Rehearsal) -> Verifi
     )
     release.record.append("verified", verified)
     return verified
+
+
+def _patiently(ask: Callable[[], str]) -> str:
+    """Ask again while the question itself cannot be put: a network that blinks is no reason to undo a release."""
+    for _ in range(TRIES - 1):
+        try:
+            return ask()
+        except VerificationFailed:
+            raise
+        except (GateError, psycopg.Error):
+            time.sleep(PAUSE_SECONDS)
+    return ask()
 
 
 def _ledger_and_indexes(release: Release, plan: Plan) -> str:

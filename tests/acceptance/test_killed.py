@@ -63,8 +63,7 @@ IN_THE_ROLLBACK = ["recover:begin", "rollback:committed", "recover:end"]
 CHAINS = [
     ["open-the-release:end", "backup:in-upload", "prove:before-restore", "rehearse:statement", "ask:begin"],
     ["preflight:end", "backup:before-manifest", "restore:in-stream", "rehearse:rollback", "check-again:end"],
-    ["plan:end", "prove:before-compare", "ask:end", "apply:recorded", "apply:after-statement#2", "apply:committed"],
-    ["rehearse:applied", "apply:before-statement", "apply:before-commit", "apply:applied-recorded", "verify:end"],
+    ["plan:end", "prove:before-compare", "apply:recorded", "apply:after-statement#2", "apply:committed", "verify:end"],
 ]
 
 
