@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from flows.attempt import apply_and_verify, halt
-from flows.carry import story_of
 from flows.checklist import Checklist
 from flows.restoring import restore
 from flows.terminal import Terminal
@@ -91,7 +90,7 @@ def test_a_halted_release_is_ended_by_the_restore_that_its_hint_names(shop: Shop
     assert (outcome.outcome, outcome.exit_code, ended) == ("restored", 0, release.id)
     assert shop.sql("select count(*) from orders") == before
     assert TargetLog(shop.store, "shop").current() is None
-    assert story_of(shop.store, "shop", release.id).state == "restored"
+    assert Record.open(shop.store, "shop", release.id).story().state == "restored"
 
 
 def test_a_second_ctrl_c_waits_until_production_is_open_again() -> None:
