@@ -14,8 +14,11 @@ import psycopg
 from pydantic import SecretStr
 
 from tasks.clients import postgres
+from tasks.clients.stores import open_store
 from tasks.drizzle.applying import apply
 from tasks.drizzle.folder import read_folder
+from tasks.record import Record
+from tasks.target_log import TargetLog
 
 GATE = str(Path(sys.executable).with_name("gate"))
 BREAK = "--> statement-breakpoint\n"
@@ -151,14 +154,17 @@ class Project:
         return Ended(process.returncode, out, err)
 
     def waiting_release(self, seconds: float = 60) -> str:
-        """The id of the release that waits for approval."""
+        """The id of the release that waits for approval, read from the record itself."""
+        target = self.extra.get("GATE_TARGET", "shop")
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            status = self.gate("status", "--json")
-            for release in status.document.get("releases", []):
-                if release["state"] == "waiting for approval":
-                    return str(release["id"])
-            time.sleep(0.3)
+            store = open_store(self.store)
+            current = TargetLog(store, target).current()
+            if current and Record.exists(store, target, current):
+                state = Record.open(store, target, current).story().state
+                if state == "waiting for approval":
+                    return current
+            time.sleep(0.1)
         raise AssertionError("no release waits for approval")
 
     def sql(self, url: SecretStr, statement: str) -> list[tuple[Any, ...]]:
