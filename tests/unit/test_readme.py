@@ -30,7 +30,7 @@ def test_every_exit_code_is_in_the_table_with_its_meaning():
 
 def test_every_make_target_that_is_named_exists():
     makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE):
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
