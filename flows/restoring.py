@@ -18,7 +18,7 @@ from tasks.restore_backup import restore_backup
 from tasks.steps import close, open
 from tasks.steps.plan import touched_production
 from tasks.target_log import TargetLog
-from tasks.workshop import Workshop, look
+from tasks.workshop import Workshop, look_at_server
 
 
 def restore(
@@ -40,7 +40,7 @@ def restore(
         Refused: the backup is damaged, or of another cluster; production is untouched.
     """
     todo = Checklist(shown)
-    with Workshop(settings, policy, look(settings)) as workshop:
+    with Workshop(settings, policy, look_at_server(settings, policy, manifest)) as workshop:
         workshop.take_lock()
         release = _halted(settings, policy, store) or open.open_new(
             settings,

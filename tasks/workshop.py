@@ -10,12 +10,15 @@ from pydantic import SecretStr
 
 from config.policy import Policy
 from config.settings import Settings
-from tasks.clients import postgres, programs
+from tasks.clients import address, postgres, programs
 from tasks.clients.acting_lock import ActingLock
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import ScratchServer, scratch_server
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.identity import Identity
+from tasks.gate.manifest import Manifest
+
+DATABASE_IS_THERE = "select 1 from pg_catalog.pg_database where datname = %s"
 
 
 @dataclass
@@ -94,6 +97,26 @@ def tool_versions(settings: Settings, identity: Identity) -> dict[str, str]:
     """The versions of what will act: part of what an approval covers."""
     found = programs.find(identity.major, settings.pg_bin, server=False)
     return {"gate": importlib.metadata.version("gate"), "pg_dump": found.version}
+
+
+def look_at_server(settings: Settings, policy: Policy, manifest: Manifest) -> Identity:
+    """Which database production is; where it was dropped, what the backup says it was, on the server as it is now.
+
+    Raises:
+        ConfigurationError: the server cannot be reached, or the database is there and cannot be connected to.
+    """
+    try:
+        return look(settings)
+    except ConfigurationError:
+        url = production_url(settings)
+        database = policy.recovery.maintenance_database
+        with postgres.connect(url, purpose="look", read_only=True, database=database) as connection:
+            there = connection.execute(DATABASE_IS_THERE, [address.parameters(url).get("dbname", "")]).fetchone()
+            if there is not None:
+                raise
+            server = postgres.identity(connection)
+        known = {"database_oid": manifest.identity.database_oid, "database": manifest.identity.database}
+        return server.model_copy(update=known)
 
 
 def look(settings: Settings) -> Identity:
