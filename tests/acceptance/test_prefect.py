@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ STEPS = ["Plan", "Preflight", "Back up", "Prove the backup", "Rehearse", "Check 
 @pytest.fixture(scope="module")
 def prefect(production_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """One Prefect server for the module."""
-    url = production_server.create_database("prefect").get_secret_value().split("?")[0]
+    url = production_server.create_database(f"prefect_{uuid.uuid4().hex[:8]}").get_secret_value().split("?")[0]
     home = tmp_path_factory.mktemp("prefect")
     server = PrefectServer(home, re.sub(r"^postgresql://", "postgresql+asyncpg://", url))
     try:
