@@ -1,8 +1,7 @@
 """What every step of one release is handed: who it is for, where things are, and where to write what happened."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from config.policy import Policy
@@ -31,7 +30,6 @@ class Release:
     say: Callable[[str], None] = _silent  # a line for the person who watches; also a log line in Prefect
     progress: Callable[[str], None] = _silent  # a figure that replaces the last one: bytes, percent, rate
     now: Callable[[], datetime] = _now
-    closing: ExitStack = field(default_factory=ExitStack)  # scratch servers and sessions that end with the process
 
     @property
     def target(self) -> str:

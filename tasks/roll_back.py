@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from tasks.clients.open_transaction import abandon, transaction_id
 from tasks.drizzle.ledger import beside_parameters
 from tasks.gate.plan import Migration, Plan, Rollback
 from tasks.gate.rehearsal_failures import withheld
@@ -26,7 +27,6 @@ LEDGER_COLUMNS = (
 )
 READ_LEDGER = "select id, hash, created_at, {name} from {ledger} order by id"
 FORGET = "delete from {ledger} where id = any(%s)"
-TRANSACTION_ID = "select pg_catalog.pg_current_xact_id()::pg_catalog.text"
 
 
 class Observer(Protocol):
@@ -75,7 +75,7 @@ def roll_back(
     try:
         connection.execute(BEGIN)
         connection.execute(LOCK_TIMEOUT, [str(lock_timeout_ms)])
-        transaction = _transaction_id(connection)
+        transaction = transaction_id(connection)
         kept, ours = _ledger_under_lock(connection, plan)
         for rollback in texts:
             _run(connection, rollback, transaction, observer)
@@ -83,10 +83,10 @@ def roll_back(
         if observer is not None:
             observer.committing(connection)
     except psycopg.Error as error:
-        _abandon(connection)
+        abandon(connection)
         raise RollbackFailed(f"the rollback failed: {first_line(error)}", sqlstate=error.sqlstate) from None
     except BaseException:
-        _abandon(connection)
+        abandon(connection)
         raise
     _commit(connection, transaction)
 
@@ -139,7 +139,7 @@ def _run(connection: Connection, rollback: Rollback, transaction: str, observer:
             f"{where}: {first_line(error)}", sqlstate=error.sqlstate, tag=rollback.tag, line=line
         ) from None
     inside = connection.info.transaction_status == TransactionStatus.INTRANS
-    if not inside or _transaction_id(connection) != transaction:
+    if not inside or transaction_id(connection) != transaction:
         raise RollbackUnknown(
             f"{rollback.file} ended the transaction that it runs in",
             hint="compare the ledger and the schema before anything else",
@@ -166,12 +166,6 @@ def _forget(connection: Connection, plan: Plan, kept: Sequence[_Row], ours: Sequ
         raise RollbackFailed(f"the rollback SQL changed other rows of {plan.ledger_schema}.{plan.ledger_table}")
 
 
-def _transaction_id(connection: Connection) -> str:
-    row = connection.execute(TRANSACTION_ID).fetchone()
-    assert row is not None, "a function call returns a row"
-    return str(row[0])
-
-
 def _commit(connection: Connection, transaction: str) -> None:
     try:
         finished = connection.execute("commit").statusmessage
@@ -182,7 +176,7 @@ def _commit(connection: Connection, transaction: str) -> None:
                 hint="run `gate resume` with the release's id: it reads the ledger and finds out",
                 transaction=transaction,
             ) from None
-        _abandon(connection)
+        abandon(connection)
         raise RollbackFailed(f"the rollback failed at COMMIT: {first_line(error)}", sqlstate=error.sqlstate) from None
     if finished != "COMMIT":
         raise RollbackFailed("the server rolled the rollback's transaction back at COMMIT")
@@ -190,11 +184,3 @@ def _commit(connection: Connection, transaction: str) -> None:
 
 def _ledger(plan: Plan) -> sql.Identifier:
     return sql.Identifier(plan.ledger_schema, plan.ledger_table)
-
-
-def _abandon(connection: Connection) -> None:
-    if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
-        try:
-            connection.execute("rollback")
-        except psycopg.Error:
-            connection.close()  # the server rolls back what a closed session left open

@@ -1,7 +1,6 @@
 """`gate report`: the evidence of a release, from its record and nothing else."""
 
 import shutil
-from pathlib import Path
 
 import click
 
@@ -67,8 +66,3 @@ def _compiled(release_id: str, problems: tuple[str, ...] | None) -> Report:
         manifest = None  # the backup may have been removed since; the record still says what it was
     story = fold(record.events, datetime.now(UTC), release_id)
     return compile_report(release_id, settings.target, record.events, story, manifest=manifest, chain_problems=problems)
-
-
-def write_page(release_id: str, file: Path) -> None:
-    """Write the page of a release to a file."""
-    file.write_text(_compiled(release_id, None).html(), encoding="utf-8")

@@ -11,7 +11,7 @@ from flows.options import as_json, print_json, settings_and_policy, waivers, wit
 from flows.terminal import Terminal
 from flows.wish import Wish
 from tasks.gate.errors import GateError
-from tasks.gate.outcome import INTERRUPTED, Outcome, from_error, interrupted
+from tasks.gate.outcome import Outcome, from_error, interrupted
 
 
 @click.command("run", epilog='Example: gate run --waive staging-ledger --reason "no staging for this hotfix"')
@@ -73,6 +73,3 @@ def stop_here(number: int, _frame: FrameType | None) -> None:
     """A signal to stop is an interruption like Ctrl-C: steps undo what they hold, then the process ends with 130."""
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-__all__ = ["INTERRUPTED", "command", "follow"]

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from tasks.clients.open_transaction import abandon, transaction_id
 from tasks.drizzle.failures import (
     CommitUnknown,
     StatementFailed,
@@ -36,7 +37,6 @@ INSERT = (
     'insert into {ledger} ("hash", "created_at") values(%s, %s)',
     'insert into {ledger} ("hash", "created_at", "name") values(%s, %s, %s)',
 )
-TRANSACTION_ID = "select pg_catalog.pg_current_xact_id()::pg_catalog.text"
 
 
 class Observer(Protocol):
@@ -97,12 +97,12 @@ def apply(
         if lock_ledger:
             connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=ledger))
         _recheck(read_ledger(connection, schema, table), generation, pending, ledger_head)
-        transaction = _transaction_id(connection)
+        transaction = transaction_id(connection)
     except psycopg.Error as error:
-        _abandon(connection)
+        abandon(connection)
         raise failed(error, f"the ledger {schema}.{table}") from None
     except BaseException:
-        _abandon(connection)
+        abandon(connection)
         raise
     try:
         for migration in pending:
@@ -111,7 +111,7 @@ def apply(
         if observer is not None:
             observer.committing(connection)
     except BaseException:
-        _abandon(connection)
+        abandon(connection)
         raise
     _commit(connection, transaction)
 
@@ -174,17 +174,11 @@ def _record(
 ) -> None:
     values = [migration.hash, migration.created_at, migration.name][: 2 + generation]
     try:
-        if _transaction_id(connection) != transaction:
+        if transaction_id(connection) != transaction:
             raise transaction_ended(migration, len(migration.statements) - 1)
         connection.execute(sql.SQL(INSERT[generation]).format(ledger=ledger), values)
     except psycopg.Error as error:
         raise failed(error, f"the ledger row of {migration.tag}", tag=migration.tag) from None
-
-
-def _transaction_id(connection: Connection) -> str:
-    row = connection.execute(TRANSACTION_ID).fetchone()
-    assert row is not None, "a function call returns a row"
-    return str(row[0])
 
 
 def _commit(connection: Connection, transaction: str) -> None:
@@ -197,16 +191,7 @@ def _commit(connection: Connection, transaction: str) -> None:
                 hint="run `gate resume` with the release's id: it reads the ledger and finds out",
                 transaction=transaction,
             ) from None
-        _abandon(connection)
+        abandon(connection)
         raise failed(error, "COMMIT of the migrations") from None
     if finished != "COMMIT":
         raise StatementFailed("the server rolled the migrations back at COMMIT")
-
-
-def _abandon(connection: Connection) -> None:
-    if connection.closed or connection.info.transaction_status == TransactionStatus.IDLE:
-        return
-    try:
-        connection.execute("rollback")
-    except psycopg.Error:
-        connection.close()  # the server rolls back what a closed session left open
