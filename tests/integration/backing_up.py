@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from config.policy import Policy
 from tasks.back_up import take_backup
 from tasks.backup_folder import MANIFEST, folder
+from tasks.backups import list_backups
 from tasks.clients.child import connection_environment, run
 from tasks.clients.compression import compress
 from tasks.clients.directory_store import DirectoryStore
@@ -18,6 +20,7 @@ from tasks.clients.object_store import ObjectStore
 from tasks.clients.postgres import connect, identity
 from tasks.clients.programs import Programs, embedded_programs
 from tasks.clients.scratch import ScratchServer, scratch_server
+from tasks.gate.errors import Refused
 from tasks.gate.identity import Identity
 from tasks.gate.manifest import Manifest, Proof, StoredObject
 from tasks.gate.model import sha256
@@ -165,3 +168,12 @@ def children(name: str) -> list[int]:
         if parent == os.getpid() and Path(argv[0].decode()).name == name:
             found.append(int(entry.name))
     return found
+
+
+def refusal(store: ObjectStore, manifest: Manifest, scratch: ScratchServer, **others: object) -> str:
+    with pytest.raises(Refused) as caught:
+        prove_it(store, manifest, scratch, into="never", **others)
+    assert databases(scratch) == ["postgres"], "nothing of it stays on the scratch server"
+    assert list_backups(store, TARGET) == [] or list_backups(store, TARGET)[0][1] is None, "and it has no proof"
+    assert caught.value.hint
+    return caught.value.message

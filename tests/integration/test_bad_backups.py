@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from tasks.backup_folder import MANIFEST, folder
-from tasks.backups import find_backup, list_backups, unreadable_backups
+from tasks.backups import find_backup, unreadable_backups
 from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.object_store import ObjectStore
 from tasks.clients.scratch import ScratchServer
@@ -16,12 +16,12 @@ from tests.integration.backing_up import (
     SHOP,
     TARGET,
     back_up,
-    databases,
     execute,
     flip_bit,
     overwrite,
     own_scratch,
     prove_it,
+    refusal,
     replace_dump,
     rewrite_manifest,
 )
@@ -39,15 +39,6 @@ def shop(production_server: EmbeddedServer) -> Iterator[SecretStr]:
     execute(url, SHOP)
     yield url
     production_server.drop_database("bad_backups")
-
-
-def refusal(store: ObjectStore, manifest, scratch: ScratchServer, **others: object) -> str:
-    with pytest.raises(Refused) as caught:
-        prove_it(store, manifest, scratch, into="never", **others)
-    assert databases(scratch) == ["postgres"], "nothing of it stays on the scratch server"
-    assert list_backups(store, TARGET) == [] or list_backups(store, TARGET)[0][1] is None, "and it has no proof"
-    assert caught.value.hint
-    return caught.value.message
 
 
 @pytest.mark.parametrize("compression", ["zstd", "gzip", "none"])

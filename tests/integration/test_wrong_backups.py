@@ -7,7 +7,6 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from tasks.backups import list_backups
 from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.object_store import ObjectStore
 from tasks.clients.postgres import connect, with_database
@@ -17,12 +16,11 @@ from tests.integration.backing_up import (
     SHOP,
     TARGET,
     back_up,
-    databases,
     dump_with,
     execute,
     identity_of,
     own_scratch,
-    prove_it,
+    refusal,
     replace_dump,
 )
 
@@ -39,15 +37,6 @@ def shop(production_server: EmbeddedServer) -> Iterator[SecretStr]:
     execute(url, SHOP)
     yield url
     production_server.drop_database("bad_backups")
-
-
-def refusal(store: ObjectStore, manifest, scratch: ScratchServer, **others: object) -> str:
-    with pytest.raises(Refused) as caught:
-        prove_it(store, manifest, scratch, into="never", **others)
-    assert databases(scratch) == ["postgres"], "nothing of it stays on the scratch server"
-    assert list_backups(store, TARGET) == [] or list_backups(store, TARGET)[0][1] is None, "and it has no proof"
-    assert caught.value.hint
-    return caught.value.message
 
 
 def test_a_dump_without_one_table_is_refused(
