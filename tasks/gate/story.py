@@ -94,6 +94,7 @@ class Story(Model):
     claimed_by: str = ""
     started_at: str = ""
     ended_at: str = ""
+    latest_at: str = ""  # when its last event was written
     steps: tuple[Step, ...] = ()
 
 
@@ -125,6 +126,7 @@ def fold(events: Sequence[Event], now: datetime, release: str = "") -> Story:
         claimed_by=claim.by if claim else "",
         started_at=first.at if first else "",
         ended_at=ended.at if ended else "",
+        latest_at=events[-1].at if events else "",
         steps=_steps(events),
     )
 
