@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -121,6 +121,25 @@ def settings(statement: ParsedStatement) -> tuple[str, ...]:
         everything = enum(statement.node, "kind") == "VAR_RESET_ALL"
         changed.append(EVERYTHING if everything else statement.node.name.lower())
     return tuple(changed)
+
+
+def plpgsql(text: str) -> Any:
+    """The tree of a DO block or of a function in PL/pgSQL, as its own parser writes it.
+
+    Raises:
+        NotSql: it cannot be parsed.
+    """
+    parser = _parser()
+    try:
+        return parser.parse_plpgsql(text)
+    except (parser.PgQueryError, ValueError) as error:
+        raise NotSql(str(error), 1, 0) from None
+
+
+def inner_statement(node: Any, around: ParsedStatement) -> ParsedStatement | None:
+    """A statement inside another one, such as what EXPLAIN explains; None when there is none."""
+    kind = node.WhichOneof("node")
+    return None if kind is None else replace(around, kind=kind, node=getattr(node, kind))
 
 
 def inner(node: Any) -> Any:
