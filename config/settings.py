@@ -14,7 +14,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from config.policy import Policy
 
 PREFIX = "GATE_"
-SECRETS = ("production_url", "staging_url", "scratch_url", "store_url")
+SECRETS = (
+    "production_url",
+    "staging_url",
+    "scratch_url",
+    "store_url",
+    "slack_signing_secret",
+    "slack_bot_token",
+    "slack_app_token",
+)
 NOT_SETTINGS = {"GATE_KILL_AT"}  # names a point at which the tests kill the process
 
 
@@ -47,12 +55,34 @@ class Settings(BaseSettings):
     expected_version: str | None = Field(None, description="What the version URL must say.")
     watch_seconds: float = Field(0.0, ge=0, description="How long to keep watching after the apply, in seconds.")
     policy_file: Path = Field(Path("gate.toml"), description="The reviewed policy.")
+    serve_listen: str = Field("127.0.0.1:8770", description="Where `gate serve` answers, as host:port.")
+    serve_url: str | None = Field(None, description="The public https address of `gate serve`; the doctor asks it.")
+    slack_channel: str | None = Field(None, description="The channel's id, for example C0123456789.")
+    slack_bot_token: SecretStr | None = Field(None, description="The app's bot token, xoxb-...")
+    slack_signing_secret: SecretStr | None = Field(None, description="With which Slack signs what it sends.")
+    slack_app_token: SecretStr | None = Field(None, description="xapp-...: Socket Mode, without a public address.")
+    slack_api_url: str = Field("https://slack.com/api", description="Slack's Web API.")
 
     @field_validator("target")
     @classmethod
     def _plain_target(cls, value: str) -> str:
         if not value or not all(c.isascii() and (c.isalnum() or c in "-_") for c in value) or len(value) > 63:  # noqa: PLR2004
             raise ValueError("a target's name has 1 to 63 letters, digits, - and _")
+        return value
+
+    @field_validator("serve_listen")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004
+            raise ValueError("host:port is wanted, for example 127.0.0.1:8770 or [::1]:8770")
+        return value
+
+    @field_validator("slack_channel")
+    @classmethod
+    def _channel_id(cls, value: str | None) -> str | None:
+        if value is not None and not (value[:1] in "CG" and value.isalnum() and value.isascii() and value.isupper()):
+            raise ValueError("the channel's id is wanted (C...), not its name: channels are renamed")
         return value
 
     @classmethod

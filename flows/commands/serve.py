@@ -1,27 +1,56 @@
-"""`gate serve`: the deployments of this project, offered to the Prefect server for as long as the process runs."""
+"""`gate serve`: the approval endpoint, and the deployments offered to Prefect, for as long as the process runs."""
 
 import os
+import signal
 import tempfile
+import threading
 from pathlib import Path
 
 import click
 
+from config.settings import Settings
+from flows.options import as_json, settings_and_policy
 from tasks.gate.errors import ConfigurationError
 
 
 @click.command("serve", epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api gate serve")
-def command() -> int:
-    """Serve the `release` and `recover` deployments: started from the Prefect UI, or by `gate trigger`."""
-    from flows.engine import prefect_api, prepare
-    from flows.options import settings_and_policy
+@as_json
+def command(*, as_json: bool) -> int:
+    """Answer Slack and GitHub where they are configured, and offer the deployments where a Prefect API is.
 
-    settings, _ = settings_and_policy()
+    With --json the log lines are JSON objects.
+    """
+    from flows.engine import prefect_api
+    from flows.web.log_lines import log_to_standard_error
+    from flows.web.run import doors_wanted, serving_doors
+
+    settings, policy = settings_and_policy()
     api = prefect_api()
-    if not api:
+    wanted = doors_wanted(settings)
+    if not api and not wanted:
         raise ConfigurationError(
-            "no Prefect API is configured",
-            hint="export PREFECT_API_URL=http://127.0.0.1:4200/api (prefect server start)",
+            "nothing to serve: no Prefect API is configured, and neither Slack nor GitHub is",
+            hint="export PREFECT_API_URL=http://127.0.0.1:4200/api (prefect server start), or GATE_SLACK_… (README)",
         )
+    log_to_standard_error(as_json=as_json)
+    if not wanted:
+        return _offer_deployments(settings, api)
+    with serving_doors(settings, policy) as address:
+        click.echo(f"answering on {address}; Ctrl-C stops")
+        return _offer_deployments(settings, api) if api else _wait_for_a_signal()
+
+
+def _wait_for_a_signal() -> int:
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopped.set())
+    stopped.wait()
+    return 0
+
+
+def _offer_deployments(settings: Settings, api: str) -> int:
+    from flows.engine import prepare
+
     prepare(api)
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
     from prefect import serve

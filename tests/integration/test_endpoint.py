@@ -1,0 +1,106 @@
+"""The endpoint holds its limits whatever is sent, and says how it is."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from config.policy import Policy
+from config.settings import Settings
+from flows.web import endpoint, limits
+from flows.web.run import serving_doors
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    settings = Settings.model_validate(
+        {"target": "shop", "store_url": tmp_path.as_uri(), "serve_listen": "127.0.0.1:0"}
+    )
+    with serving_doors(settings, Policy()) as found:
+        yield found
+
+
+def raw(address: str, request: bytes, seconds: float = 5.0) -> bytes:
+    parts = urlsplit(address)
+    with socket.create_connection((parts.hostname, parts.port), timeout=seconds) as line:
+        line.sendall(request)
+        answer = b""
+        while piece := line.recv(65536):
+            answer += piece
+    return answer
+
+
+def test_it_says_that_it_lives_that_it_is_ready_and_what_it_counted(address: str):
+    assert httpx.get(f"{address}/healthz").json() == {"ok": True}
+    assert httpx.get(f"{address}/readyz").json() == {"ok": True}
+    counted = httpx.get(f"{address}/metrics").text
+    assert 'gate_http_answers_total{route="/healthz",status="200"} 1.0' in counted
+
+
+def test_an_unknown_path_is_counted_as_one_whatever_its_name(address: str):
+    for name in ("a", "b"):
+        assert httpx.get(f"{address}/{name}").status_code == 404
+    assert 'gate_http_answers_total{route="other",status="404"} 2.0' in httpx.get(f"{address}/metrics").text
+
+
+def test_a_body_beyond_the_limit_is_refused_whether_it_is_announced_or_not(address: str):
+    large = b"x" * (limits.BODY_BYTES + 1)
+    assert httpx.post(f"{address}/healthz", content=large).status_code == 413
+    assert httpx.post(f"{address}/healthz", content=iter([large])).status_code == 413
+
+
+def test_headers_beyond_the_limit_are_refused(address: str):
+    many = {f"x-{n}": "1" for n in range(limits.HEADERS)}
+    assert httpx.get(f"{address}/healthz", headers=many).status_code == 431
+    head = b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"y" * limits.HEADER_BYTES + b"\r\n\r\n"
+    assert raw(address, head).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(address: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.3)
+    answer = raw(address, b"POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc")
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_connection_that_says_nothing_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(endpoint, "HEAD_SECONDS", 0.4)
+    settings = Settings.model_validate({"store_url": tmp_path.as_uri(), "serve_listen": "127.0.0.1:0"})
+    with serving_doors(settings, Policy()) as address:
+        assert raw(address, b"GET /heal") == b""
+
+
+def test_a_thousand_silent_connections_do_not_keep_an_honest_request_out(address: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(endpoint, "CONNECTIONS", 20)
+    parts = urlsplit(address)
+    silent = [socket.create_connection((parts.hostname, parts.port)) for _ in range(30)]
+    try:
+        deadline = time.monotonic() + 5
+        refused = 0
+        for line in silent[20:]:
+            line.settimeout(max(0.1, deadline - time.monotonic()))
+            try:
+                refused += line.recv(1) == b""
+            except ConnectionResetError:
+                refused += 1
+        assert refused == 10
+    finally:
+        for line in silent:
+            line.close()
+    time.sleep(0.2)
+    assert httpx.get(f"{address}/healthz").status_code == 200
+
+
+def test_a_store_that_hangs_makes_it_unready_in_time_and_leaves_it_alive(address: str, monkeypatch: pytest.MonkeyPatch):
+    hanging = threading.Event()
+    monkeypatch.setattr("flows.web.health.READY_SECONDS", 0.3)
+    monkeypatch.setattr("tasks.target_log.TargetLog.current", lambda _self: hanging.wait(10))
+    answer = httpx.get(f"{address}/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"ok": False, "reason": "the store does not answer in time"}
+    assert httpx.get(f"{address}/healthz").status_code == 200
+    hanging.set()
