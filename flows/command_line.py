@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("flows.commands.backup", "Take a backup of production and prove it."),
     "backups": ("flows.commands.backups", "List the backups, or export one as plain SQL."),
     "verify": ("flows.commands.verify", "Prove a stored backup again by restoring it."),
+    "drill": ("flows.commands.drill", "Prove the newest backup again and rehearse the way back."),
     "restore": ("flows.commands.restore", "Restore a backup beside production, prove it, swap it in."),
     "report": ("flows.commands.report", "Show the evidence of a release."),
     "trigger": ("flows.commands.trigger", "Start the release on the Prefect server."),

@@ -18,13 +18,22 @@ from tasks.gate.wording import listing
 @as_json
 def command(*, limit: int, as_json: bool) -> int:
     """Show what is applied and pending, the last releases, and any release that waits or is halted."""
+    from tasks.drills import last_drill
+    from tasks.steps.open import store_of
+
     settings, policy = settings_and_policy()
     stories = _stories(settings, limit)
     target = _target(settings, policy)
+    drill = last_drill(store_of(settings), settings.target)
     if as_json:
-        print_json({"target": settings.target, **target, "releases": [_release(s) for s in stories]})
+        held = drill.model_dump(mode="json") if drill else None
+        print_json({"target": settings.target, **target, "releases": [_release(s) for s in stories], "drill": held})
     else:
         _show(settings.target, target, stories)
+        if drill is not None:
+            click.echo(
+                f"\nlast drill, {drill.at[:16]} UTC: {'held' if drill.held else 'did NOT hold'}\n  {drill.sentence}"
+            )
     return 2 if target["error"] else 0
 
 
