@@ -8,11 +8,13 @@ import psycopg
 
 from config.policy import Policy
 from config.settings import Settings
-from tasks.drizzle.ledger import OtherLedger, other_ledgers
+from tasks.drizzle.elsewhere import choose_ledger
+from tasks.drizzle.ledger import other_ledgers
+from tasks.drizzle.verdicts import with_drizzles_part
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.identity import Identity
 from tasks.gate.model import canonical, sha256
-from tasks.gate.plan import Folder, Ledger, Migration, Plan, Problem
+from tasks.gate.plan import Migration, Plan, PlannedMigration, State
 from tasks.read_scripts import read_migrations, read_rollbacks
 from tasks.rollbacks import find_rollbacks
 from tasks.tool import tool
@@ -39,9 +41,14 @@ def make_plan(
     using = tool()
     folder = using.read_folder(settings.migrations)
     ledger = using.read_ledger(connection, settings.migrations_schema, settings.migrations_table)
+    choice = choose_ledger(
+        ledger,
+        other_ledgers(connection, ledger, [m.hash for m in folder.migrations]),
+        explicit=bool({"migrations_schema", "migrations_table"} & settings.model_fields_set),
+    )
+    if choice.found is not None:
+        ledger = using.read_ledger(connection, choice.found.schema_name, choice.found.table)
     lines, pending, problems = using.states(folder, ledger, time.time_ns() // 1_000_000)
-    if not ledger.rows:
-        problems = (*_elsewhere(connection, ledger, folder), *problems)
     script_problems, hazards = read_migrations(pending, identity.major)
     found = find_rollbacks(_rollback_folder(settings), pending)
     return Plan(
@@ -55,8 +62,14 @@ def make_plan(
         migrations=lines,
         pending=pending,
         rollbacks=found.rollbacks,
-        problems=(*problems, *script_problems, *found.problems, *read_rollbacks(found.rollbacks, identity.major)),
-        hazards=(*_order(pending), *hazards, *found.notes),
+        problems=(
+            *choice.problems,
+            *problems,
+            *with_drizzles_part(script_problems),
+            *found.problems,
+            *read_rollbacks(found.rollbacks, identity.major),
+        ),
+        hazards=(*choice.notes, *_order(pending), *_late(lines), *hazards, *found.notes),
         policy_digest=sha256(canonical(policy.model_dump(mode="json"))),
         tools=tools,
     )
@@ -69,29 +82,6 @@ def _rollback_folder(settings: Settings) -> Path:
             hint="create it, or unset GATE_ROLLBACKS to use the folder rollback below the migrations",
         )
     return settings.rollback_folder
-
-
-def _elsewhere(connection: Connection, ledger: Ledger, folder: Folder) -> list[Problem]:
-    """The trap of Dokploy: drizzle.config.ts names one table, the programme that migrates uses another."""
-    hashes = [m.hash for m in folder.migrations]
-    others = [other for other in other_ledgers(connection, ledger, hashes) if other.rows != 0]
-    own = [other for other in others if other.ours]
-    if own:
-        return [_other_ledger(ledger, own[0])]
-    return [] if ledger.exists else [_other_ledger(ledger, other) for other in others[:1]]
-
-
-def _other_ledger(ledger: Ledger, other: OtherLedger) -> Problem:
-    place = f"{ledger.schema_name}.{ledger.table}"
-    what = "has no rows" if ledger.exists else "does not exist"
-    seen = f"{other.ours} of its {other.rows} rows are of this folder" if other.ours else "it looks like Drizzle's"
-    unless = "" if other.ours else f"; if it belongs to another project, create {place} empty, as Drizzle does"
-    return Problem(
-        kind="other-ledger",
-        cause=f"the ledger {place} {what}, but {other.place} does: {seen}; from an empty ledger everything would run"
-        " again",
-        remedy=f"set GATE_MIGRATIONS_SCHEMA={other.schema_name} and GATE_MIGRATIONS_TABLE={other.table}{unless}",
-    )
 
 
 def _order(pending: tuple[Migration, ...]) -> list[str]:
@@ -107,3 +97,8 @@ def _order(pending: tuple[Migration, ...]) -> list[str]:
         else:
             newest = migration
     return lines
+
+
+def _late(lines: tuple[PlannedMigration, ...]) -> list[str]:
+    """What Drizzle 1.0 runs after younger ones: a branch that was merged late, or something that 0.x skipped."""
+    return [f"{line.tag} is {line.sentence}" for line in lines if line.state is State.PENDING and line.sentence]

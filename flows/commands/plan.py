@@ -78,7 +78,10 @@ def _show(plan: Plan, *, whole: bool) -> None:
     for hazard in plan.hazards:
         click.echo(f"\n  hazard: {hazard}")
     for problem in plan.problems:
-        click.echo(f"\n  refused: {problem.cause}\n  HINT: {problem.remedy}")
+        click.echo(f"\n  refused: {problem.cause}")
+        if problem.drizzle:
+            click.echo(f"  Drizzle: {problem.drizzle}")
+        click.echo(f"  HINT: {problem.remedy}")
     verdicts = {
         "ready": f"ready: `gate run` takes it from here (digest {plan.digest[:12]})",
         "nothing-pending": "nothing is pending",

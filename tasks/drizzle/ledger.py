@@ -16,7 +16,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 LOOK = """
 select c.relkind::text,
        array(select a.attname::text from pg_catalog.pg_attribute a
-              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+       (select t.typcategory = 'N' from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
+         where a.attrelid = c.oid and a.attname = 'created_at' and not a.attisdropped)
   from pg_catalog.pg_namespace n
   left join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = %s
  where n.nspname = %s
@@ -66,14 +68,16 @@ def look_at_ledger(connection: Connection, schema: str, table: str) -> Ledger:
         Refused: what is there under that name is not a table of Drizzle's.
     """
     found = connection.execute(LOOK, [table, schema]).fetchone()
-    kind, columns = found or (None, [])
+    kind, columns, is_number = found or (None, [], None)
     if kind is None:
         return Ledger(
             schema_name=schema, table=table, exists=False, schema_exists=found is not None, has_name=False, rows=()
         )
     missing = [column for column in COLUMNS if column not in columns]
-    if kind not in TABLE_KINDS or missing:
+    if kind not in TABLE_KINDS or missing or not is_number:
         what = f"has no column {' and '.join(missing)}" if missing else "is not a table"
+        if not missing and kind in TABLE_KINDS:
+            what = "has a column created_at that holds no numbers"
         raise Refused(
             f"{schema}.{table} {what}, so it is not Drizzle's table of migrations",
             hint="set GATE_MIGRATIONS_SCHEMA and GATE_MIGRATIONS_TABLE to the one that the project's migrator uses",
@@ -133,13 +137,13 @@ def _rows(connection: Connection, schema: str, table: str, *, has_name: bool) ->
             hint="wait until it has ended, then start again",
         ) from None
     return tuple(
-        LedgerRow(id=_whole(id_), hash=str(hash_), created_at=_whole(created_at), name=name)
+        LedgerRow(id=_whole(id_), hash=str(hash_ or ""), created_at=_whole(created_at), name=name)
         for id_, hash_, created_at, name in found
     )
 
 
 def _whole(value: Any) -> int | None:
     """A number of the ledger; one of Drizzle's drivers makes created_at numeric, a hand-made table anything."""
-    if isinstance(value, int | Decimal) and value == int(value):
-        return int(value)
-    return None
+    if isinstance(value, Decimal) and not value.is_finite():
+        return None
+    return int(value) if isinstance(value, int | Decimal) and value == int(value) else None

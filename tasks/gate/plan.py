@@ -73,6 +73,7 @@ class Problem(Model):
 
     cause: str
     remedy: str
+    drizzle: str = ""  # what the migration tool itself would do; empty where it has no opinion
     tag: str | None = None
     kind: str = ""  # a stable word for machines: "edited", "no-transaction", ...
 

@@ -159,12 +159,14 @@ def _unreadable(tag: str, piece: Unreadable, major: int) -> Problem:
         kind, cause = "copy", f"{piece.where}: rows after COPY FROM STDIN, which only psql can send"
         remedy = "write INSERT statements, or load the rows apart from the migrations"
     elif piece.marker_inside:
+        kind = "marker"
         cause += "; a statement-breakpoint stands inside a literal or a function body, and Drizzle splits there"
         remedy = "move the breakpoint out of it"
     elif piece.message.endswith('near "\\"'):
         kind, cause = "psql", f"{piece.where}: a psql command (it begins with a backslash), which only psql understands"
         remedy = "replace it with SQL"
     elif "\ufeff" in piece.message:
+        kind = "byte-order-mark"
         cause = f"{piece.where}: the file begins with a byte order mark, which PostgreSQL does not accept"
         remedy = "save it as UTF-8 without a byte order mark"
     else:

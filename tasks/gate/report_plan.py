@@ -45,8 +45,8 @@ def _plan_tone(plan: Plan) -> Tone:
 def _plan_blocks(plan: Plan) -> list[Block]:
     blocks: list[Block] = []
     if plan.problems:
-        rows = tuple((Cell(p.cause), Cell(p.remedy)) for p in plan.problems)
-        blocks.append(Table(("Problem", "Remedy"), rows, noun="problem"))
+        rows = tuple((Cell(p.cause), Cell(p.drizzle), Cell(p.remedy)) for p in plan.problems)
+        blocks.append(Table(("Problem", "Drizzle itself", "Remedy"), rows, noun="problem"))
     if plan.hazards:
         blocks.append(Lines(plan.hazards, noun="hazard", tone=Tone.WARN))
     blocks.append(_migrations(plan))

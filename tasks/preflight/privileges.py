@@ -10,7 +10,7 @@ from tasks.clients.privileges import (
 )
 from tasks.gate.wording import count
 from tasks.preflight.check import Answer, Check, failed, passed, warned
-from tasks.preflight.question import Surroundings
+from tasks.preflight.question import Question, Surroundings
 
 
 def ask(around: Surroundings) -> Answer:
@@ -20,7 +20,7 @@ def ask(around: Surroundings) -> Answer:
     so the apply's own transaction is what is rolled back then.
     """
     production = around.production()
-    schema, table = around.settings.migrations_schema, around.settings.migrations_table
+    schema, table = _ledger(around)
     needed = [*missing_for_backup(production), *missing_for_ledger(production, schema, table)]
     wanted = [*_for_swap(around, production), *missing_for_sight(production)]
     user = production.info.user
@@ -31,6 +31,13 @@ def ask(around: Surroundings) -> Answer:
     if wanted:
         return warned(f"{user} {wanted[0].what}", lines, hint=wanted[0].remedy)
     return passed(f"{user} may read everything, write {schema}.{table}, and swap a restored backup in")
+
+
+def _ledger(around: Surroundings) -> tuple[str, str]:
+    """The one that the plan found, which need not be the one that is set."""
+    if isinstance(around, Question):
+        return around.plan.ledger_schema, around.plan.ledger_table
+    return around.settings.migrations_schema, around.settings.migrations_table
 
 
 def _for_swap(around: Surroundings, production: Connection) -> list[Missing]:

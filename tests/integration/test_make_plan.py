@@ -140,17 +140,43 @@ def test_the_digest_is_the_same_twice_and_another_after_any_change(project: Proj
     assert project.plan().digest != first.digest
 
 
-def test_a_ledger_under_another_name_is_found_by_its_hashes(project: Project) -> None:
+def test_a_ledger_under_another_name_is_found_by_its_hashes_when_nobody_named_one(project: Project) -> None:
     project.add("create table a (id int);", "create table b (id int);")
     project.apply("public", "migrations")
-    (problem,) = project.plan().problems
+    plan = project.plan()
+    assert (plan.verdict, plan.ledger_schema, plan.ledger_table) == ("nothing-pending", "public", "migrations")
+    (hazard,) = plan.hazards
+    assert hazard == (
+        "the ledger is public.migrations, found in the database: drizzle.__drizzle_migrations does not exist, and 2 of"
+        " 2 rows there are of this folder; say so with GATE_MIGRATIONS_SCHEMA=public and"
+        " GATE_MIGRATIONS_TABLE=migrations"
+    )
+    assert project.plan(MIGRATIONS_SCHEMA="public", MIGRATIONS_TABLE="migrations").hazards == ()
+
+
+def test_a_ledger_that_was_named_is_not_replaced_by_one_that_was_found(project: Project) -> None:
+    project.add("create table a (id int);")
+    project.apply("public", "migrations")
+    (problem,) = project.plan(MIGRATIONS_TABLE="migrationen").problems
     assert problem.kind == "other-ledger"
     assert problem.cause == (
-        "the ledger drizzle.__drizzle_migrations does not exist, but public.migrations does: 2 of its 2 rows are of"
+        "the ledger drizzle.migrationen does not exist, but public.migrations does: 1 of its 1 rows are of"
         " this folder; from an empty ledger everything would run again"
     )
     assert problem.remedy == "set GATE_MIGRATIONS_SCHEMA=public and GATE_MIGRATIONS_TABLE=migrations"
-    assert project.plan(MIGRATIONS_SCHEMA="public", MIGRATIONS_TABLE="migrations").verdict == "nothing-pending"
+
+
+def test_two_ledgers_with_rows_of_this_folder_are_asked_about_until_one_is_named(
+    project: Project, connection: Connection
+) -> None:
+    project.add("create table a (id int);")
+    project.apply("public", "migrations")
+    connection.execute("drop table a")
+    project.apply()
+    (problem,) = project.plan().problems
+    assert problem.kind == "two-ledgers"
+    assert "drizzle.__drizzle_migrations (1 rows) and public.migrations (1 of 1 rows)" in problem.cause
+    assert project.plan(MIGRATIONS_SCHEMA="drizzle").verdict == "nothing-pending"
 
 
 def test_an_empty_ledger_does_not_hide_the_one_that_is_in_use(project: Project, connection: Connection) -> None:
@@ -179,6 +205,9 @@ def test_a_table_that_is_not_drizzles_is_refused(project: Project, connection: C
     connection.execute("create table migrations (version text)")
     with pytest.raises(Refused, match=r"public\.migrations has no column id and hash and created_at"):
         project.plan(MIGRATIONS_SCHEMA="public", MIGRATIONS_TABLE="migrations")
+    connection.execute("create table dated (id int, hash text, created_at timestamptz)")
+    with pytest.raises(Refused, match=r"public\.dated has a column created_at that holds no numbers"):
+        project.plan(MIGRATIONS_SCHEMA="public", MIGRATIONS_TABLE="dated")
     connection.execute("create view looks as select 1 as id, 'x' as hash, 1 as created_at")
     with pytest.raises(Refused, match=r"public\.looks is not a table"):
         project.plan(MIGRATIONS_SCHEMA="public", MIGRATIONS_TABLE="looks")

@@ -83,9 +83,10 @@ class TestJournal:
         assert told(found)["0001_b"] is State.SKIPPED
         problem = only(found)
         assert problem.cause == (
-            f"Drizzle would never run 0001_b: its time {T2} is not after the newest applied one ({T3} in"
-            " drizzle.__drizzle_migrations), and drizzle-kit would report success"
+            f"0001_b has no row in drizzle.__drizzle_migrations, and its time {T2} is not after the newest applied one"
+            f" ({T3})"
         )
+        assert problem.drizzle == ("skips it, now and for ever, exits 0 and prints `migrations applied successfully!`")
         assert f"hash {B.hash}, created_at {T2}" in problem.remedy
 
     def test_a_new_entry_with_the_very_time_of_the_newest_row_is_skipped(self) -> None:
@@ -120,14 +121,25 @@ class TestJournal:
         problem = only(found)
         assert told(found) == {"0000_a": State.RESTAMPED}
         assert problem.cause == (
-            f"0000_a ran under another time: row 1 of drizzle.__drizzle_migrations has {T1}, the journal has {T2};"
-            " Drizzle would run it again"
+            f"0000_a ran under another time: row 1 of drizzle.__drizzle_migrations has {T1}, the journal has {T2}"
         )
+        assert problem.drizzle == "runs it a second time"
         assert problem.remedy == f'set "when" of 0000_a in the journal to {T1}, as it was when it ran'
 
+    def test_two_entries_that_exchanged_their_times_are_restamped_and_not_edited(self) -> None:
+        swapped = [entry("0000_a", T2, "-- 0000_a"), entry("0001_b", T1, "-- 0001_b")]
+        found = judge(0, swapped, [row(1, A, T1), row(2, B, T2)])
+        assert [(p.kind, p.tag) for p in found[2]] == [("restamped", "0000_a"), ("restamped", "0001_b")]
+
+    def test_a_row_without_a_file_that_is_the_newest_blocks_what_comes_after_it(self) -> None:
+        found = judge(0, [A, B], [row(1, A, T1), row(2, "e" * 64, T3)])
+        assert [p.kind for p in found[2]] == ["skipped", "foreign-row"]
+        assert "takes its time for the newest one, skips every migration that is older" in found[2][1].drizzle
+
     def test_a_row_without_a_file_is_unknown(self) -> None:
-        found = judge(0, [A], [row(1, A, T1), row(2, "e" * 64, T2)])
+        found = judge(0, [A, C], [row(1, A, T1), row(2, "e" * 64, T2), row(3, C, T3)])
         assert told(found)["row 2"] is State.UNKNOWN
+        assert only(found).kind == "unknown"
         assert only(found).cause == (
             "row 2 of drizzle.__drizzle_migrations (hash eeeeeeeeeeee, 2025-06-15 15:06:41 UTC) belongs to no file of"
             " this folder"
@@ -136,15 +148,13 @@ class TestJournal:
     def test_a_row_without_a_time_is_a_poison(self) -> None:
         found = judge(0, [A, B], [row(1, A, None), row(2, B, T2)])
         assert told(found)["0000_a"] is State.POISON
-        assert only(found).cause == (
-            "row 1 of drizzle.__drizzle_migrations has no created_at, with which Drizzle would run every migration"
-            " again"
-        )
+        assert only(found).cause == "row 1 of drizzle.__drizzle_migrations has no created_at"
+        assert "runs every migration of the folder again" in only(found).drizzle
 
     def test_a_foreign_row_without_a_time_is_a_poison_too(self) -> None:
         found = judge(0, [A], [row(1, A, T1), row(2, "e" * 64, None)])
         assert told(found)["row 2"] is State.POISON
-        assert only(found).kind == "poison"
+        assert only(found).kind == "no-time"
 
     def test_a_migration_that_ran_twice_is_a_poison(self) -> None:
         problem = only(judge(0, [A], [row(1, A, T1), row(2, A, T1)]))
@@ -161,7 +171,8 @@ class TestJournal:
 
     def test_a_pending_entry_of_the_future_would_poison_the_ledger(self) -> None:
         problem = only(judge(0, [entry("0000_a", NOW + 2 * DAY)], []))
-        assert "once it is applied, Drizzle would skip every migration generated before then" in problem.cause
+        assert problem.kind == "future-entry"
+        assert "from then on skips every migration that is generated before that time" in problem.drizzle
 
     def test_a_time_beyond_every_calendar_is_still_said(self) -> None:
         assert f"is dated {2**53 - 1} ms after 1970" in only(judge(0, [entry("0000_a", 2**53 - 1)], [])).cause
@@ -179,7 +190,7 @@ class TestJournal:
     def test_a_journal_on_an_upgraded_table_is_refused(self) -> None:
         for rows in ([], [row(1, A, T1, "20250615_a")]):
             problem = only(judge(0, [A], rows, has_name=True))
-            assert problem.kind == "generation"
+            assert problem.kind == "upgraded-table"
             assert "was upgraded by Drizzle 1.0" in problem.cause
 
 
@@ -212,8 +223,9 @@ class TestFolders:
         assert told(found) == {"20250601120000_new": State.RENAMED}
         assert problem.cause == (
             "20250601120000_new has the content that ran as 20250601120000_a (row 1 of drizzle.__drizzle_migrations):"
-            " the folder was renamed, and Drizzle would run it again"
+            " the folder was renamed"
         )
+        assert problem.drizzle == "runs it a second time"
 
     def test_a_second_folder_with_the_same_text_is_no_rename(self) -> None:
         custom = [folder_of("20250601120000_x", "-- custom"), folder_of("20250602120000_y", "-- custom")]
@@ -245,14 +257,6 @@ class TestFolders:
         problem = only(judge(1, [self.A], [named(1, self.A), named(2, self.A)]))
         assert f"holds 2 rows named {self.A.tag}: it ran 2 times" in problem.cause
 
-    def test_a_table_that_was_not_upgraded_is_refused_and_shows_what_the_upgrade_would_match(self) -> None:
-        later = folder_of("20250615150642_c", when=T3)
-        found = judge(1, [self.A, later], [row(1, self.A, T1 + 108)], has_name=False)
-        assert told(found) == {self.A.tag: State.APPLIED, later.tag: State.PENDING}
-        problem = only(found)
-        assert problem.kind == "generation"
-        assert "has the shape of Drizzle 0.x (no column name)" in problem.cause
-
     def test_a_pending_folder_without_fourteen_digits_is_refused(self) -> None:
         problem = only(judge(1, [folder_of("init", when=None)], []))
         assert "the folder init does not begin with 14 digits of time" in problem.cause
@@ -261,6 +265,48 @@ class TestFolders:
         found = judge(1, [folder_of("20250601120000_č"), folder_of("20250601120000_d")], [])
         assert "depends on the locale of the machine that runs Drizzle" in only(found).cause
         assert judge(1, [folder_of("20250601120000_č"), folder_of("20250601120001_d")], [])[2] == ()
+
+
+class TestUpgrade:
+    """A folder of Drizzle 1.0 on a table of Drizzle 0.x."""
+
+    A, B = folder_of("20250615150640_a", when=T1), folder_of("20250615150641_b", when=T2)
+    C = folder_of("20250615150642_c", when=T3)
+
+    def test_rows_are_matched_by_their_second_and_the_upgrade_comes_before_anything_pending(self) -> None:
+        found = judge(1, [self.A, self.B], [row(1, self.A, T1 + 108)], has_name=False)
+        assert told(found) == {self.A.tag: State.APPLIED, self.B.tag: State.PENDING}
+        problem = only(found)
+        assert problem.kind == "upgrade"
+        assert "has the shape of Drizzle 0.x (no column name)" in problem.cause
+
+    def test_an_empty_table_of_the_old_shape_is_upgraded_too(self) -> None:
+        assert only(judge(1, [self.A], [], has_name=False)).kind == "upgrade"
+
+    def test_what_drizzle_0_skipped_would_run_right_after_the_upgrade(self) -> None:
+        found = judge(1, [self.A, self.B, self.C], [row(1, self.A, T1), row(2, self.C, T3)], has_name=False)
+        assert told(found)[self.B.tag] is State.PENDING
+        assert only(found).drizzle == (
+            "1.0 upgrades the table as soon as it is started, and then runs what 0.x had skipped: 20250615150641_b"
+        )
+
+    def test_a_row_of_no_folder_blocks_the_upgrade(self) -> None:
+        found = judge(1, [self.A], [row(1, self.A, T1), row(2, "e" * 64, T3)], has_name=False)
+        assert [p.kind for p in found[2]] == ["upgrade-blocked", "upgrade"]
+
+    def test_a_hand_made_row_is_matched_by_its_hash(self) -> None:
+        found = judge(1, [self.A, self.B], [row(1, self.A, T1), row(2, self.B, None)], has_name=False)
+        assert set(told(found).values()) == {State.APPLIED}
+
+    def test_two_rows_of_one_second_and_one_text_would_get_one_name(self) -> None:
+        twins = [folder_of("20250615150640_a", "select 1"), folder_of("20250615150640_b", "select 1")]
+        found = judge(1, twins, [row(1, twins[0], T1 + 1), row(2, twins[1], T1 + 2)], has_name=False)
+        assert [p.kind for p in found[2]] == ["upgrade-ambiguous", "upgrade"]
+        assert told(found)[twins[1].tag] is State.PENDING
+
+    def test_the_upgrade_overlooks_an_edit_and_the_gate_does_not(self) -> None:
+        found = judge(1, [self.A], [row(1, "e" * 64, T1 + 5)], has_name=False)
+        assert [p.kind for p in found[2]] == ["upgrade", "edited"]
 
 
 def drizzle_would_run(generation: int, migrations: list[Migration], rows: list[LedgerRow]) -> tuple[Migration, ...]:
@@ -297,4 +343,4 @@ def test_without_a_problem_exactly_that_is_pending_which_drizzle_would_run(
         assert pending == drizzle_would_run(generation, migrations, rows)
         assert strange == []
     assert bool(strange) <= bool(problems)
-    assert all(problem.cause and problem.remedy and problem.kind for problem in problems)
+    assert all(p.cause and p.remedy and p.kind and p.drizzle for p in problems)
