@@ -1,5 +1,7 @@
 """Carries a release from any door to its end: opens or takes it up, walks the checklist, settles what stopped it."""
 
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from config.settings import Settings
@@ -10,8 +12,10 @@ from flows.defect import unexpected
 from flows.release import walk
 from flows.restoring import bring_back, is_restore
 from flows.wish import Wish
+from tasks import bundle
 from tasks.clients.object_store import ObjectStore
-from tasks.gate.errors import Busy, ConfigurationError, Fenced, GateError, NotRecovered
+from tasks.gate.bundle import Bundle
+from tasks.gate.errors import Busy, ConfigurationError, Fenced, GateError, NotRecovered, Refused
 from tasks.gate.identity import Identity
 from tasks.gate.outcome import Outcome
 from tasks.gate.story import Story
@@ -32,9 +36,14 @@ def carry(todo: Checklist, wish: Wish) -> Outcome:
         ConfigurationError, Refused, Busy: nothing was started, and nothing changed.
     """
     accept_waivers(wish.policy, wish.waivers)
+    store = open.store_of(wish.settings)
+    with ExitStack() as closing:
+        return _carry(todo, _with_its_files(wish, store, closing), store)
+
+
+def _carry(todo: Checklist, wish: Wish, store: ObjectStore) -> Outcome:
     if not wish.take_up:
         tool().read_folder(wish.settings.migrations)  # a wrong folder is a slip of the pen, and opens no release
-    store = open.store_of(wish.settings)
     with Workshop(wish.settings, wish.policy, _identity(wish, store)) as workshop:
         workshop.take_lock()
         if wish.take_up:
@@ -42,6 +51,23 @@ def carry(todo: Checklist, wish: Wish) -> Outcome:
         _settle_earlier(todo, wish, store, workshop)
         release = todo.step("Open the release", lambda: _open(wish, store, workshop), lambda r: opened(r, workshop))
         return _finish(todo, release, workshop, wish)
+
+
+def _with_its_files(wish: Wish, store: ObjectStore, closing: ExitStack) -> Wish:
+    """The same wish, with folders that hold the files which the trigger sent.
+
+    Raises:
+        Refused: this machine has other files than CI saw.
+    """
+    settings = wish.settings
+    if not wish.take_up:
+        settings = bundle.as_sent(settings, store, wish.bundle, closing)
+    elif Record.exists(store, settings.target, wish.take_up):
+        begun = Record.open(store, settings.target, wish.take_up).last("opened")
+        sent = begun.body.get("bundle") if begun else None
+        with suppress(Refused):  # the digest of the recorded plan decides, and a recovery needs no file
+            settings = bundle.as_sent(settings, store, Bundle.model_validate(sent) if sent else None, closing)
+    return replace(wish, settings=settings)
 
 
 def opened(release: Release, workshop: Workshop) -> str:
@@ -76,6 +102,7 @@ def _open(wish: Wish, store: ObjectStore, workshop: Workshop) -> Release:
         waivers=wish.waivers,
         now=datetime.now(UTC),
         flow_run=prefect_view.flow_run_id(),
+        bundle=wish.bundle,
     )
 
 

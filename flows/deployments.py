@@ -12,6 +12,7 @@ from flows.carry import carry
 from flows.checklist import Checklist, Shown
 from flows.prefect_shown import PrefectShown
 from flows.wish import Wish
+from tasks.gate.bundle import Bundle
 from tasks.gate.errors import GateError
 from tasks.gate.evidence import Waiver
 from tasks.gate.outcome import Outcome, from_error
@@ -29,6 +30,7 @@ def release(
     started_by: str = "",
     waive: list[WaivedCheck] | None = None,
     take_up: str = "",
+    bundle: Bundle | None = None,
 ) -> State[Any]:
     """Take the pending migrations of this project to production.
 
@@ -36,10 +38,11 @@ def release(
         started_by: Who starts it; shown to the approver.
         waive: Checks that may fail this time, each with a reason.
         take_up: An interrupted or waiting release to take up again; empty starts a new one.
+        bundle: The files that CI saw, which `gate trigger` fills in; without it the worker's own folder is released.
     """
     who = started_by or "prefect"
     waivers = tuple(Waiver(check=w.check, reason=w.reason, by=who) for w in waive or ())
-    return _as_state(_outcome(PrefectShown(), by=who, waivers=waivers, take_up=take_up))
+    return _as_state(_outcome(PrefectShown(), by=who, waivers=waivers, take_up=take_up, bundle=bundle))
 
 
 @flow(name="recover", flow_run_name="recover-{take_up}", persist_result=False, retries=0)
@@ -79,7 +82,7 @@ def _outcome(shown: Shown, **wanted: Any) -> Outcome:
     try:
         settings, policy = load()
         todo = Checklist(shown)
-        wish = Wish(settings, policy, door="prefect-ui", **wanted)
+        wish = Wish(settings, policy, door="ci" if wanted.get("bundle") else "prefect-ui", **wanted)
         return carry(todo, _same_run(wish))
     except GateError as error:
         return from_error(error)

@@ -1,13 +1,17 @@
 """The few calls of Prefect's REST API that need no import of Prefect: start, look, resume."""
 
 import os
+import time
 from typing import Any
 
 import httpx
 
 from tasks.gate.errors import ConfigurationError
+from tasks.gate.following import RunState
 
 SECONDS = 10.0
+START_PATIENCE_SECONDS = 60.0  # a server that restarts is back by then; an address that is wrong never is
+PAUSE_SECONDS = 1.0
 
 
 class PrefectApi:
@@ -27,6 +31,9 @@ class PrefectApi:
     def start(self, deployment: str, parameters: dict[str, Any], *, key: str) -> str:
         """Create a run of a deployment and return its id; the same key gives the same run.
 
+        A server that is away or answers 5xx is asked again for a minute, which the key makes safe: a reply that was
+        lost on the way has left a run, and asking again finds it.
+
         Raises:
             ConfigurationError: no such server or deployment, or parameters that its form refuses.
         """
@@ -36,9 +43,7 @@ class PrefectApi:
                 f"the Prefect server at {self.address} knows no deployment {deployment}",
                 hint="start `gate serve` with the same GATE_TARGET",
             )
-        body: dict[str, Any] = {"parameters": parameters}
-        if key:
-            body["idempotency_key"] = key
+        body = {"parameters": parameters, "idempotency_key": key}
         made = self._ask("POST", f"/deployments/{found.json()['id']}/create_flow_run", body)
         if made.status_code == httpx.codes.CONFLICT:
             raise ConfigurationError(f"the Prefect server refuses the parameters: {made.json().get('detail')}")
@@ -48,13 +53,25 @@ class PrefectApi:
             )
         return str(made.json()["id"])
 
-    def state(self, run: str) -> dict[str, Any] | None:
+    def state(self, run: str) -> RunState | None:
         """The run's state; None while the server does not answer."""
         try:
             answer = self._client.get(f"{self._url}/flow_runs/{run}")
-            return dict(answer.json()["state"]) if answer.is_success else None
+            if not answer.is_success:
+                return None
+            state = answer.json()["state"]
+            return RunState(type=state["type"], name=state["name"], message=state.get("message") or "")
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return None
+
+    def lines(self, run: str, seen: int) -> list[str]:
+        """What the run has logged after its first `seen` lines; nothing while the server does not answer."""
+        wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC", "offset": seen}
+        try:
+            answer = self._client.post(f"{self._url}/logs/filter", json=wanted)
+            return [str(line["message"]) for line in answer.json()] if answer.is_success else []
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return []
 
     def resume(self, run: str, answer: dict[str, str]) -> bool:
         """Resume a suspended run with the input of its form; False when it was not waiting or nobody answered."""
@@ -65,10 +82,21 @@ class PrefectApi:
             return False
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        try:
-            return self._client.request(method, f"{self._url}{path}", json=body)
-        except httpx.HTTPError:
-            raise ConfigurationError(
-                f"the Prefect API at {self.address} does not answer; nothing was started",
-                hint="start the Prefect server, or correct PREFECT_API_URL",
-            ) from None
+        deadline = time.monotonic() + START_PATIENCE_SECONDS
+        while True:
+            try:
+                answer = self._client.request(method, f"{self._url}{path}", json=body)
+                if not answer.is_server_error or time.monotonic() > deadline:
+                    return answer
+            except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+                raise self._away() from None
+            except httpx.HTTPError:
+                if time.monotonic() > deadline:
+                    raise self._away() from None
+            time.sleep(PAUSE_SECONDS)
+
+    def _away(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"the Prefect API at {self.address} does not answer; nothing is known to have started",
+            hint="start the Prefect server, or correct PREFECT_API_URL",
+        )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from config.policy import Policy
 from config.settings import Settings
+from tasks.gate.bundle import Bundle
 from tasks.gate.evidence import Waiver
 
 
@@ -23,4 +24,5 @@ class Wish:
     waivers: Sequence[Waiver] = ()
     yes: bool = False  # the one who starts it also approves it, where policy allows that
     take_up: str = ""  # the id of an open release to take up; a new one when empty
+    bundle: Bundle | None = None  # the files that must run; the folder of this machine when None
     announce: Callable[[str], None] = _nobody_listens  # told the release's id as soon as there is one

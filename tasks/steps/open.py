@@ -11,6 +11,7 @@ from config.policy import Policy
 from config.settings import Settings
 from tasks.clients.object_store import ObjectStore
 from tasks.clients.stores import open_store, proves_conditional_writes
+from tasks.gate.bundle import Bundle
 from tasks.gate.errors import Refused
 from tasks.gate.evidence import Waiver
 from tasks.gate.identity import Identity
@@ -43,6 +44,7 @@ def open_new(
     waivers: Sequence[Waiver],
     now: datetime,
     flow_run: str = "",
+    bundle: Bundle | None = None,
 ) -> Release:
     """Open a release: first the target's log, which only one can win, then its own record.
 
@@ -67,6 +69,7 @@ def open_new(
             "identity": identity.model_dump(mode="json"),
             "waivers": [w.model_dump(mode="json") for w in waivers],
             "flow_run": flow_run,
+            "bundle": bundle.model_dump(mode="json", exclude={"files"}) if bundle else None,
         },
     )
     return Release(id=release_id, settings=settings, policy=policy, store=store, record=record)

@@ -1,0 +1,55 @@
+"""What a CI system says of itself in its environment: which commit, who, which repository, where its log is."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tasks.clients.child import plain_environment
+
+GIT_SECONDS = 10.0
+
+
+class Ci(NamedTuple):
+    """One CI job, or none: then everything is empty."""
+
+    name: str = ""  # "github", "gitlab"
+    commit: str = ""
+    actor: str = ""  # the login of who caused it
+    repository: str = ""  # owner/name
+    url: str = ""  # the job's own page
+
+
+def ci_job(environment: Mapping[str, str] | None = None) -> Ci:
+    """The CI job that this process runs in."""
+    of = dict(os.environ if environment is None else environment).get
+    if of("GITHUB_ACTIONS") == "true":
+        repository = of("GITHUB_REPOSITORY") or ""
+        page = f"{of('GITHUB_SERVER_URL') or 'https://github.com'}/{repository}/actions/runs/{of('GITHUB_RUN_ID')}"
+        return Ci("github", of("GITHUB_SHA") or "", of("GITHUB_ACTOR") or "", repository, page)
+    if of("GITLAB_CI") == "true":
+        return Ci(
+            "gitlab",
+            of("CI_COMMIT_SHA") or "",
+            of("GITLAB_USER_LOGIN") or "",
+            of("CI_PROJECT_PATH") or "",
+            of("CI_JOB_URL") or "",
+        )
+    return Ci()
+
+
+def commit_here() -> str:
+    """The commit that is checked out here; empty outside of a repository, or without git."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "--verify", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=GIT_SECONDS,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            env=plain_environment(),
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()
