@@ -103,6 +103,8 @@ def _open(wish: Wish, store: ObjectStore, workshop: Workshop) -> Release:
         now=datetime.now(UTC),
         flow_run=prefect_view.flow_run_id(),
         bundle=wish.bundle,
+        purpose=wish.purpose,
+        subject=wish.subject,
     )
 
 

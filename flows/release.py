@@ -6,7 +6,7 @@ from flows.waiting import decided, wait_for_decision
 from flows.wish import Wish
 from tasks.gate import report_markdown as shown
 from tasks.gate.evidence import counts
-from tasks.gate.outcome import Outcome, nothing_pending, released, shipped
+from tasks.gate.outcome import Outcome, done, nothing_pending
 from tasks.release import Release
 from tasks.steps import ask, back_up, close, plan, preflight, recheck, rehearse
 from tasks.workshop import Workshop
@@ -38,4 +38,4 @@ def walk(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -> O
     failure = apply_and_verify(todo, release, workshop, this, rehearsal, backup)
     if failure is not None:
         return way_back(todo, release, workshop, this, rehearsal, failure)
-    return close.close(release, released(shipped(this)))
+    return close.close(release, done(this))

@@ -14,7 +14,7 @@ from tasks.clients.table_rows import Table, as_csv
 from tasks.compare_databases import Comparison, compare
 from tasks.gate.accounts import Accounts, TableAccount, account_sentence
 from tasks.gate.errors import GateError
-from tasks.gate.plan import Plan
+from tasks.gate.plan import Plan, Purpose
 from tasks.gate.rehearsal import Rehearsal
 from tasks.gate.wording import size
 from tasks.kill_points import reached
@@ -103,7 +103,7 @@ def take_accounts(
 
 def _migration(failed: Connection, plan: Plan | None) -> int | None:
     """The migration's transaction, as the ledger row that it wrote carries it."""
-    if plan is None or not plan.pending:
+    if plan is None or not plan.pending or plan.purpose is not Purpose.RELEASE:
         return None
     ledger = sql.Identifier(plan.ledger_schema, plan.ledger_table)
     row = failed.execute(sql.SQL(MIGRATION).format(ledger), [plan.pending[-1].hash]).fetchone()

@@ -20,7 +20,7 @@ from tasks.kill_points import reached
 from tasks.lock_watch import LockWatch
 from tasks.probe_production import Patience, probe_production, settle_production
 from tasks.release import Release
-from tasks.tool import tool
+from tasks.tool import run
 
 WORTH_ANOTHER = {"55P03", "40P01"}  # lock_not_available, deadlock_detected: the whole transaction is tried again
 
@@ -50,7 +50,7 @@ class Attempts:
             self.watch.blockers()
             started, clock = self.release.now(), time.monotonic()
             try:
-                self._once(observer)
+                run(self.connection, self.plan, observer)
             except Exception as error:  # noqa: BLE001 (whatever it was: first find out whether it is committed)
                 if self._is_committed(observer):
                     return self._applied(
@@ -69,17 +69,6 @@ class Attempts:
                 said = applied_sentence(len(observer.statements), seconds, attempt)
                 return self._applied(observer, attempt, started, seconds, said)
         raise AssertionError("the ladder ends every attempt but the last one")
-
-    def _once(self, observer: AttemptObserver) -> None:
-        tool(self.plan.tool).apply(
-            self.connection,
-            generation=self.plan.generation,
-            schema=self.plan.ledger_schema,
-            table=self.plan.ledger_table,
-            pending=self.plan.pending,
-            observer=observer,
-            ledger_head=self.plan.ledger_head,
-        )
 
     def _is_committed(self, observer: AttemptObserver) -> bool:
         """Settle an attempt that ended in an error: only one that got as far as its COMMIT can have taken effect.

@@ -130,9 +130,11 @@ def _look(connection: Connection, release_id: str, plan: Plan, transaction: str 
 
 
 def ledger_shows(ledger: Ledger, plan: Plan) -> LedgerShows:
-    """The ledger as the plan found it, with exactly the plan's rows on top, or neither."""
+    """The ledger as the plan found it, as it must leave it (with exactly its rows on top), or neither."""
     if ledger.head == plan.ledger_head:
         return LedgerShows.BEFORE
+    if plan.ledger_head_after is not None:
+        return LedgerShows.AFTER if ledger.head == plan.ledger_head_after else LedgerShows.OTHER
     count = len(plan.pending)
     below, top = ledger.rows[: len(ledger.rows) - count], ledger.rows[len(ledger.rows) - count :]
     wrote = [(m.hash, m.created_at, m.name if plan.generation == 1 else None) for m in plan.pending]

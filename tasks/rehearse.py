@@ -12,11 +12,10 @@ from tasks.clients.effects import EffectTrace
 from tasks.clients.programs import Programs
 from tasks.clients.rewrite_notes import install, uninstall
 from tasks.clients.scratch import ScratchServer
-from tasks.drizzle.applying import StatementFailed, apply
 from tasks.gate.errors import GateError, Refused
 from tasks.gate.losses import replaced_rows, total_changes
 from tasks.gate.model import sha256
-from tasks.gate.plan import Plan
+from tasks.gate.plan import Plan, unit_of
 from tasks.gate.rehearsal import Rehearsal, RehearsedStatement
 from tasks.gate.rehearsal_failures import refusal
 from tasks.gate.surprises import surprises
@@ -26,6 +25,7 @@ from tasks.rehearsal_states import PATIENCE_MS, Seen, changed_tables, ledger_nam
 from tasks.rehearsal_watch import Watch
 from tasks.rehearse_rollback import go_back, judge_return
 from tasks.roll_back import missing_rollbacks
+from tasks.tool import StatementFailed, run
 
 Say = Callable[[str], None]
 
@@ -66,7 +66,7 @@ def rehearse(
             before = look(scratch.database_url(database), plan, programs)
             watch, statements, seconds = _apply_watched(up, plan, before, progress)
             reached("rehearse:applied")
-            ran = f"{count(len(statements), 'statement')} of {count(len(plan.pending), 'migration')}"
+            ran = f"{count(len(statements), 'statement')} of {count(len(plan.pending), unit_of(plan))}"
             say(f"{ran} ran on the restored copy")
             went = go_back(trip, plan, progress)
             progress("comparing before and after")
@@ -129,15 +129,7 @@ def _apply_watched(
             lambda tag, index: progress(f"{tag}: statement {index + 1} of {total[tag]}"),
         )
         try:
-            apply(
-                connection,
-                generation=plan.generation,
-                schema=plan.ledger_schema,
-                table=plan.ledger_table,
-                pending=plan.pending,
-                observer=watch,
-                ledger_head=plan.ledger_head,
-            )
+            run(connection, plan, watch)
         except StatementFailed as failure:
             raise refusal(failure) from None
         statements, seconds = watch.finish()

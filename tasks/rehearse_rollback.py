@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from tasks.clients import postgres
 from tasks.clients.programs import Programs
 from tasks.clients.schema_text import normalised, schema_difference, schema_text
-from tasks.drizzle.applying import apply
 from tasks.gate.errors import GateError
 from tasks.gate.fingerprint import differences
 from tasks.gate.losses import sequence_ahead
@@ -20,6 +19,7 @@ from tasks.gate.wording import count, duration, listing
 from tasks.kill_points import reached
 from tasks.rehearsal_states import PATIENCE_MS, Seen
 from tasks.roll_back import missing_rollbacks, roll_back
+from tasks.tool import run
 
 SHOWN = 60  # lines of differences that are kept
 RULES = ("extension ", "owner of ", "grants on ")  # differences that belong to the schema rather than to the rows
@@ -56,7 +56,7 @@ def go_back(url: SecretStr | None, plan: Plan, progress: Callable[[str], None]) 
     with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
         try:
             progress("running the plan on a second copy")
-            _apply(connection, plan)
+            run(connection, plan)
         except GateError as error:
             return Return(available=True, failure=f"the plan ran once, and failed on a second copy at {_said(error)}")
         try:
@@ -99,17 +99,6 @@ def judge_return(
     )
 
 
-def _apply(connection: postgres.Connection, plan: Plan) -> None:
-    apply(
-        connection,
-        generation=plan.generation,
-        schema=plan.ledger_schema,
-        table=plan.ledger_table,
-        pending=plan.pending,
-        ledger_head=plan.ledger_head,
-    )
-
-
 def _said(error: GateError) -> str:
     """A migration's failure without values of rows; the rollback's own errors hold none."""
     return told(error) if "server_message" in error.nouns else error.message
@@ -139,7 +128,7 @@ def _once_more(url: SecretStr, plan: Plan, programs: Programs, expected: str) ->
     """What keeps the plan from running again after the rollback; empty when it reaches the same schema."""
     with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
         try:
-            _apply(connection, plan)
+            run(connection, plan)
         except GateError as error:
             return (f"after the rollback the plan fails at {_said(error)}",)
     reached = schema_text(url, programs, exclude_ledger=(plan.ledger_schema, plan.ledger_table))

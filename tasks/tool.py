@@ -6,12 +6,14 @@ from typing import Any, NamedTuple, Protocol
 
 import psycopg
 
-from tasks.drizzle.applying import Observer, apply
+from tasks.drizzle.applying import Observer, StatementFailed, apply
 from tasks.drizzle.folder import read_folder
 from tasks.drizzle.ledger import read_ledger
 from tasks.drizzle.states import States, states
 from tasks.gate.errors import ConfigurationError
-from tasks.gate.plan import Folder, Ledger, Migration
+from tasks.gate.plan import Folder, Ledger, Migration, Plan
+
+__all__ = ["TOOLS", "Observer", "StatementFailed", "Tool", "run", "tool"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -54,8 +56,12 @@ class Apply(Protocol):
         observer: Observer | None = None,
         lock_ledger: bool = True,
         ledger_head: str | None = None,
+        ledger_head_after: str | None = None,
     ) -> None:
-        """Run `pending` and write its rows, in the transaction scope that the tool has."""
+        """Run `pending` and write its rows, in the transaction scope that the tool has.
+
+        With `ledger_head_after` they are scripts that write the ledger themselves, and must leave it so.
+        """
         ...
 
 
@@ -67,6 +73,26 @@ class Tool(NamedTuple):
     read_ledger: ReadLedger
     states: TellStates
     apply: Apply
+
+
+def run(connection: Connection, plan: Plan, observer: Observer | None = None) -> None:
+    """Run a plan, whatever its purpose, in one transaction with what it does to the ledger.
+
+    Args:
+        connection: in autocommit mode, outside a transaction.
+        plan: its ledger head must still be what the database has.
+        observer: told about every piece and about the COMMIT.
+    """
+    tool(plan.tool).apply(
+        connection,
+        generation=plan.generation,
+        schema=plan.ledger_schema,
+        table=plan.ledger_table,
+        pending=plan.pending,
+        observer=observer,
+        ledger_head=plan.ledger_head,
+        ledger_head_after=plan.ledger_head_after,
+    )
 
 
 DRIZZLE = Tool("drizzle", read_folder, read_ledger, states, apply)

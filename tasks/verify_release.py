@@ -85,13 +85,21 @@ def _ledger_and_indexes(release: Release, plan: Plan) -> str:
         invalid = [name for (name,) in connection.execute(INVALID)]
     if ledger_shows(ledger, plan) is not LedgerShows.AFTER:
         raise VerificationFailed(
-            f"expected {plan.ledger_schema}.{plan.ledger_table} to end with exactly the "
-            f"{count(len(plan.pending), 'row')} of this plan, found {count(len(ledger.rows), 'row')} that do not",
+            f"expected {plan.ledger_schema}.{plan.ledger_table} to {_rows_after(plan)}, "
+            f"found {count(len(ledger.rows), 'row')} that do not",
             hint="somebody else writes this table; compare `gate status`",
         )
     if invalid:
         raise VerificationFailed(f"invalid indexes in production: {listing(invalid)}", indexes=invalid)
+    if plan.ledger_after is not None:
+        return f"the ledger holds exactly the {count(len(ledger.rows), 'row')} that the plan said"
     return f"the ledger holds the plan's {count(len(plan.pending), 'row')}"
+
+
+def _rows_after(plan: Plan) -> str:
+    if plan.ledger_after is not None:
+        return f"hold exactly the {count(len(plan.ledger_after), 'row')} that the plan said"
+    return f"end with exactly the {count(len(plan.pending), 'row')} of this plan"
 
 
 def _schema(release: Release, plan: Plan, rehearsal: Rehearsal) -> str:

@@ -20,6 +20,7 @@ from tasks.drizzle.failures import (
 from tasks.drizzle.ledger import beside_parameters, look_at_ledger, read_ledger
 from tasks.gate.errors import Refused
 from tasks.gate.plan import Ledger, Migration
+from tasks.gate.wording import count
 
 __all__ = ["CommitUnknown", "Observer", "StatementFailed", "TransactionEnded", "apply"]
 
@@ -65,6 +66,7 @@ def apply(
     observer: Observer | None = None,
     lock_ledger: bool = True,
     ledger_head: str | None = None,
+    ledger_head_after: str | None = None,
 ) -> None:
     """Apply `pending` in one transaction together with their ledger rows, as Drizzle does (facts: 2.3, 3.3).
 
@@ -81,6 +83,8 @@ def apply(
         observer: told about every piece and about the COMMIT.
         lock_ledger: take ACCESS EXCLUSIVE on the ledger; a database of ours needs none.
         ledger_head: what the ledger's digest must be under the lock; not compared when None.
+        ledger_head_after: `pending` are scripts that write the ledger themselves, and must leave it with this digest;
+            None for migrations, whose rows are written here.
 
     Raises:
         Refused: the ledger is not what the plan saw, or a migration cannot be sent; nothing was changed.
@@ -88,15 +92,16 @@ def apply(
         TransactionEnded: a migration ended the transaction.
         CommitUnknown: the connection ended during COMMIT.
     """
+    scripts = ledger_head_after is not None
     for migration in pending:
-        _refuse_unsendable(migration)
+        _refuse_unsendable(migration, stamped=not scripts)
     ledger = sql.Identifier(schema, table)
     try:
         _create_ledger(connection, generation, schema, table)
         connection.execute(BEGIN)
         if lock_ledger:
             connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=ledger))
-        _recheck(read_ledger(connection, schema, table), generation, pending, ledger_head)
+        _recheck(read_ledger(connection, schema, table), generation, () if scripts else pending, ledger_head)
         transaction = transaction_id(connection)
     except psycopg.Error as error:
         abandon(connection)
@@ -107,7 +112,10 @@ def apply(
     try:
         for migration in pending:
             _run(connection, migration, observer)
-            _record(connection, beside_parameters(schema, table), generation, migration, transaction)
+            if not scripts:
+                _record(connection, beside_parameters(schema, table), generation, migration, transaction)
+        if ledger_head_after is not None:
+            _as_planned(connection, schema, table, ledger_head_after, transaction)
         if observer is not None:
             observer.committing(connection)
     except BaseException:
@@ -116,10 +124,10 @@ def apply(
     _commit(connection, transaction)
 
 
-def _refuse_unsendable(migration: Migration) -> None:
+def _refuse_unsendable(migration: Migration, *, stamped: bool) -> None:
     if any("\0" in piece for piece in migration.statements):  # libpq would cut the text there and report success
         raise Refused(f"{migration.file} contains a NUL byte", hint="remove it: PostgreSQL takes no NUL in a statement")
-    if migration.created_at is None:
+    if stamped and migration.created_at is None:
         raise Refused(f"{migration.file} has no time that the ledger could hold", hint="see `gate plan`")
 
 
@@ -136,7 +144,7 @@ def _recheck(ledger: Ledger, generation: int, pending: Sequence[Migration], ledg
     """Refuses unless Drizzle, looking now, would run exactly `pending` again."""
     if ledger_head is not None and ledger.head != ledger_head:
         raise _changed(ledger, "its rows are not those that the plan saw")
-    if ledger.has_name != (generation == 1):
+    if pending and ledger.has_name != (generation == 1):
         raise _changed(ledger, "it has the other generation's shape")
     if generation == 1:
         there = [m.tag for m in pending if m.name in {row.name for row in ledger.rows}]
@@ -179,6 +187,22 @@ def _record(
         connection.execute(sql.SQL(INSERT[generation]).format(ledger=ledger), values)
     except psycopg.Error as error:
         raise failed(error, f"the ledger row of {migration.tag}", tag=migration.tag) from None
+
+
+def _as_planned(connection: Connection, schema: str, table: str, head: str, transaction: str) -> None:
+    """The scripts wrote the ledger: nothing may be committed unless it reads exactly as the approved plan said."""
+    try:
+        connection.execute("reset role")  # a SET ROLE of a script must not decide what can be read
+        if transaction_id(connection) != transaction:
+            raise StatementFailed("a script ended the transaction that it ran in")
+        ledger = read_ledger(connection, schema, table)
+    except psycopg.Error as error:
+        raise failed(error, f"the ledger {schema}.{table}") from None
+    if ledger.head != head:
+        raise StatementFailed(
+            f"the scripts left {count(len(ledger.rows), 'row')} in {schema}.{table} that are not those of the plan",
+            hint="nothing was committed; somebody else's trigger or the SQL itself changed other rows",
+        )
 
 
 def _commit(connection: Connection, transaction: str) -> None:

@@ -2,7 +2,7 @@
 
 from tasks.gate.errors import GateError
 from tasks.gate.model import Model
-from tasks.gate.plan import Plan
+from tasks.gate.plan import Plan, Purpose
 
 EXIT_CODES: dict[int, str] = {
     0: "released, or nothing was pending",
@@ -21,6 +21,8 @@ EXIT_BY_OUTCOME: dict[str, int] = {
     "released": 0,
     "nothing-pending": 0,
     "restored": 0,
+    "rolled-back": 0,
+    "repaired": 0,
     "misconfigured": 2,
     "refused": 3,
     "rejected": 4,
@@ -32,21 +34,25 @@ EXIT_BY_OUTCOME: dict[str, int] = {
 }
 
 
+DONE = {Purpose.RELEASE: "released", Purpose.ROLLBACK: "rolled-back", Purpose.REPAIR: "repaired"}
+
+
 class Outcome(Model):
     """The end of a release."""
 
-    outcome: str  # released, nothing-pending, refused, rejected, expired, recovered, not-recovered, busy, interrupted
+    outcome: str  # one of EXIT_BY_OUTCOME's
     sentence: str
     exit_code: int
 
 
-def released(sentence: str) -> Outcome:
+def done(plan: Plan) -> Outcome:
     """Everything ran and was verified."""
-    return Outcome(outcome="released", sentence=sentence, exit_code=0)
+    return Outcome(outcome=DONE[plan.purpose], sentence=_shipped(plan), exit_code=0)
 
 
-def shipped(plan: Plan) -> str:
-    """The sentence of a release that went well."""
+def _shipped(plan: Plan) -> str:
+    if plan.title:
+        return f"done in production and verified: {plan.title}"
     migrations = "1 migration is" if len(plan.pending) == 1 else f"{len(plan.pending)} migrations are"
     return f"{migrations} in production and verified: {', '.join(m.tag for m in plan.pending)}"
 

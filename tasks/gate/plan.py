@@ -1,11 +1,20 @@
 """The plan: journal minus ledger, every migration's state, and the digest that an approval binds to."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from pydantic import Field
 
 from tasks.gate.identity import Identity
 from tasks.gate.model import Model, canonical, sha256
+
+
+class Purpose(StrEnum):
+    """Why a plan is made; what is not a release goes through the same checklist, with scripts instead of migrations."""
+
+    RELEASE = "release"  # the pending migrations, and the rows that the tool writes for them
+    ROLLBACK = "rollback"  # rollback SQL of applied migrations, and their rows removed
+    REPAIR = "repair"  # a remedy for a ledger that disagrees with the folder
 
 
 class State(StrEnum):
@@ -33,6 +42,18 @@ class Migration(Model):
     statements: tuple[str, ...]  # the pieces between breakpoints, unchanged, empty ones included
 
 
+def script(tag: str, file: str, statements: Sequence[str]) -> Migration:
+    """SQL that runs as a migration does, for a plan of another purpose: it writes the ledger itself, in its own text.
+
+    Args:
+        tag: what it is about, for messages and time limits; once in a plan.
+        file: where its text is from.
+        statements: each is sent as one query.
+    """
+    text = "\0".join(statements).encode()
+    return Migration(tag=tag, file=file, hash=sha256(text), created_at=None, name=None, statements=tuple(statements))
+
+
 class LedgerRow(Model):
     """One row of Drizzle's table, as it is."""
 
@@ -40,6 +61,11 @@ class LedgerRow(Model):
     hash: str
     created_at: int | None
     name: str | None = None
+
+
+def head_of(rows: Sequence[LedgerRow]) -> str:
+    """A digest of rows of the ledger, ids aside."""
+    return sha256(canonical([[r.hash, r.created_at, r.name] for r in rows]))
 
 
 class Ledger(Model):
@@ -55,7 +81,7 @@ class Ledger(Model):
     @property
     def head(self) -> str:
         """A digest of the rows: changes whenever anybody writes the ledger."""
-        return sha256(canonical([[r.hash, r.created_at, r.name] for r in self.rows]))
+        return head_of(self.rows)
 
 
 class Folder(Model):
@@ -106,12 +132,21 @@ class Plan(Model):
     ledger_table: str
     ledger_head: str
     migrations: tuple[PlannedMigration, ...]
-    pending: tuple[Migration, ...]
+    pending: tuple[Migration, ...]  # what will run, in order; with another purpose its scripts
     rollbacks: tuple[Rollback, ...] = ()  # of pending migrations, in the order of the plan
     problems: tuple[Problem, ...] = ()
     hazards: tuple[str, ...] = ()  # sentences for the approver: data loss, rewrites, long locks
     policy_digest: str = ""
     tools: dict[str, str] = Field(default_factory=dict)  # versions of the programs that will act
+    purpose: Purpose = Purpose.RELEASE
+    subject: str = ""  # what was asked for with another purpose, as it was typed
+    title: str = ""  # what a plan of another purpose does: "take back 0003_x"
+    ledger_after: tuple[LedgerRow, ...] | None = None  # rows as scripts must leave them, ids aside; None: rows on top
+
+    @property
+    def ledger_head_after(self) -> str | None:
+        """The ledger's digest as the scripts must leave it; None when the tool writes a row for each migration."""
+        return None if self.ledger_after is None else head_of(self.ledger_after)
 
     @property
     def digest(self) -> str:
@@ -126,6 +161,8 @@ class Plan(Model):
             "target": self.target,
             "tool": [self.tool, self.generation],
         }
+        if self.purpose is not Purpose.RELEASE:
+            covered["purpose"] = [self.purpose, self.subject, self.title, self.ledger_head_after]
         return sha256(canonical(covered))
 
     @property
@@ -134,3 +171,8 @@ class Plan(Model):
         if self.problems:
             return "refused"
         return "ready" if self.pending else "nothing-pending"
+
+
+def unit_of(plan: Plan) -> str:
+    """What a plan is counted in."""
+    return "migration" if plan.purpose is Purpose.RELEASE else "script"

@@ -1,6 +1,6 @@
 """What changed between the plan that was approved and the plan as it is now, in one sentence."""
 
-from tasks.gate.plan import Plan
+from tasks.gate.plan import Plan, unit_of
 
 
 def change_since(approved: Plan, now: Plan) -> str | None:
@@ -40,16 +40,16 @@ def _files(approved: Plan, now: Plan) -> str | None:
     for tag, old in before.items():
         new = after.get(tag, old)
         if new != old:
-            return f"migration {tag} changed: its hash is {new.hash[:12]} now, and was {old.hash[:12]}"
+            return f"{unit_of(now)} {tag} changed: its hash is {new.hash[:12]} now, and was {old.hash[:12]}"
     rollbacks_before = {r.tag: r.sha256 for r in approved.rollbacks}
     rollbacks_after = {r.tag: r.sha256 for r in now.rollbacks}
     changed = sorted(
         t for t in rollbacks_before.keys() | rollbacks_after.keys() if rollbacks_before.get(t) != rollbacks_after.get(t)
     )
     if added := [tag for tag in after if tag not in before]:
-        return f"migration {added[0]} was added"
+        return f"{unit_of(now)} {added[0]} was added"
     if approved.ledger_head == now.ledger_head and (gone := [tag for tag in before if tag not in after]):
-        return f"migration {gone[0]} is gone"
+        return f"{unit_of(now)} {gone[0]} is gone"
     return f"the rollback SQL of {changed[0]} changed" if changed and approved.ledger_head == now.ledger_head else None
 
 

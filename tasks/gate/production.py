@@ -71,7 +71,7 @@ def settle(state: ProductionState) -> Settled:
         if witness in {"aborted", "in progress"}:
             doubt = f"the ledger holds the plan's rows, but its transaction is {witness}"
             return Settled(standing=Standing.UNKNOWN, sentence=doubt)
-        return Settled(standing=Standing.APPLIED, sentence="the plan is applied: the ledger ends with exactly its rows")
+        return Settled(standing=Standing.APPLIED, sentence="the plan is applied: the ledger is exactly as it leaves it")
     if witness == "committed":
         return Settled(
             standing=Standing.PARTLY,

@@ -22,6 +22,8 @@ from tasks.gate.story import Story
 
 OUTCOMES: dict[str, tuple[str, Tone]] = {
     "released": ("released", Tone.GOOD),
+    "rolled-back": ("rolled back", Tone.GOOD),
+    "repaired": ("repaired", Tone.GOOD),
     "nothing-pending": ("nothing pending", Tone.GOOD),
     "refused": ("refused", Tone.WARN),
     "rejected": ("rejected", Tone.WARN),

@@ -28,6 +28,8 @@ def plan_sentence(plan: Plan) -> str:
     applied = sum(m.state is State.APPLIED for m in plan.migrations)
     if plan.problems:
         return f"{wording.count(len(plan.problems), 'problem')} refused the release before anything else was asked."
+    if plan.title:
+        return f"{wording.count(len(plan.pending), 'script')} to {plan.title}."
     if not plan.pending:
         return f"Nothing is pending: {wording.count(applied, 'migration')} applied."
     return (

@@ -47,6 +47,8 @@ ENDS = {
     "expired": EXPIRED,
     "recovered": RECOVERED,
     "restored": "restored",
+    "rolled-back": "rolled back",
+    "repaired": "repaired",
     "not-recovered": HALTED,
     "interrupted": INTERRUPTED,
     "busy": INTERRUPTED,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from config.policy import Policy
 from tasks.gate.evidence import MARKS, Finding, Verdict, Waiver, require_waivable, with_waivers
+from tasks.gate.plan import Purpose
 from tasks.gate.redaction import secrets_of
 from tasks.preflight import (
     client_tools,
@@ -88,7 +89,11 @@ def run_checks(question: Question, waivers: Sequence[Waiver]) -> tuple[Finding, 
         ConfigurationError: a waiver that cannot count; nothing was asked then.
     """
     accept_waivers(question.policy, waivers)
-    checks = checks_for(question.policy)
+    checks = [
+        check
+        for check in checks_for(question.policy)
+        if question.plan.purpose is Purpose.RELEASE or not check.releases_only
+    ]
     findings = []
     for finding in ask_all(checks, question, secrets_of(question.settings)):
         if finding.verdict not in QUIET:

@@ -30,4 +30,4 @@ def ask(question: Question) -> Answer:
     return passed(f"reviewed by {listing(review.reviewers)}", [f"{file}: {m.tag}" for m in pending])
 
 
-CHECK = Check("review", "Reviewed by the team", ask)
+CHECK = Check("review", "Reviewed by the team", ask, releases_only=True)

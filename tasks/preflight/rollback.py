@@ -32,4 +32,4 @@ def ask(question: Question) -> Answer:
     )
 
 
-CHECK = Check("rollback", "Rollback plan documented", ask)
+CHECK = Check("rollback", "Rollback plan documented", ask, releases_only=True)

@@ -20,4 +20,4 @@ def ask(around: Surroundings) -> Answer:
     return failed(answer.sentence, hint="mend staging first: it runs the schema that production is about to get")
 
 
-CHECK = Check("staging-health", "Tested in staging, the application is well", ask)
+CHECK = Check("staging-health", "Tested in staging, the application is well", ask, releases_only=True)

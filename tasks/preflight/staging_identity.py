@@ -38,4 +38,4 @@ def _named(identity: Identity) -> str:
     return f"{identity.database} of cluster {identity.system_identifier} (PostgreSQL {identity.server_version})"
 
 
-CHECK = Check("staging-identity", "Staging is not production", ask)
+CHECK = Check("staging-identity", "Staging is not production", ask, releases_only=True)

@@ -55,4 +55,4 @@ def _judge(seen: tuple[PlannedMigration, ...], releasing: set[str]) -> Answer:
     return failed(listing(lines, limit=3), [*lines, *others], hint=MEND.get(worst.state, "mend staging's ledger first"))
 
 
-CHECK = Check("staging-ledger", "Tested in staging, with the same content", ask)
+CHECK = Check("staging-ledger", "Tested in staging, with the same content", ask, releases_only=True)

@@ -47,4 +47,4 @@ def _programs(question: Question) -> Programs:
     return find(staging.major, question.settings.pg_bin, server=False)
 
 
-CHECK = Check("staging-schema", "Tested in staging, without drift", ask)
+CHECK = Check("staging-schema", "Tested in staging, without drift", ask, releases_only=True)

@@ -66,4 +66,4 @@ def _fetch(url: str) -> tuple[int, str]:
         return 0, ""
 
 
-CHECK = Check("version", "Application code updated", ask)
+CHECK = Check("version", "Application code updated", ask, releases_only=True)

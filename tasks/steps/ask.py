@@ -97,9 +97,8 @@ def evidence_sentences(
     plan: Plan, findings: tuple[Finding, ...], manifest: Manifest, proof: Proof, rehearsal: Rehearsal
 ) -> list[str]:
     """What the approver reads: what, where, how long it holds which locks, what is lost, what the way back costs."""
-    tags = ", ".join(m.tag for m in plan.pending)
     lines = [
-        f"{count(len(plan.pending), 'migration')} to {plan.identity.database} (target {plan.target}): {tags}",
+        f"{_what(plan)} (target {plan.target}): {', '.join(m.tag for m in plan.pending)}",
         f"rehearsed in {duration(rehearsal.seconds)} on the restored copy; {worst_lock_sentence(rehearsal)}",
         *(f"hazard: {h}" for h in plan.hazards),
         *(f"loses: {loss}" for loss in rehearsal.losses),
@@ -115,3 +114,8 @@ def evidence_sentences(
         elif finding.verdict is Verdict.WARN:
             lines.append(f"warning: {finding.title}: {finding.sentence}")
     return lines
+
+
+def _what(plan: Plan) -> str:
+    where = plan.identity.database
+    return f"{plan.title} on {where}" if plan.title else f"{count(len(plan.pending), 'migration')} to {where}"

@@ -15,6 +15,7 @@ from tasks.gate.bundle import Bundle
 from tasks.gate.errors import Refused
 from tasks.gate.evidence import Waiver
 from tasks.gate.identity import Identity
+from tasks.gate.plan import Purpose
 from tasks.record import Record, new_owner
 from tasks.release import Release
 from tasks.target_log import TargetLog
@@ -45,6 +46,8 @@ def open_new(
     now: datetime,
     flow_run: str = "",
     bundle: Bundle | None = None,
+    purpose: Purpose = Purpose.RELEASE,
+    subject: str = "",
 ) -> Release:
     """Open a release: first the target's log, which only one can win, then its own record.
 
@@ -70,6 +73,8 @@ def open_new(
             "waivers": [w.model_dump(mode="json") for w in waivers],
             "flow_run": flow_run,
             "bundle": bundle.model_dump(mode="json", exclude={"files"}) if bundle else None,
+            "purpose": purpose,
+            "subject": subject,
         },
     )
     return Release(id=release_id, settings=settings, policy=policy, store=store, record=record)

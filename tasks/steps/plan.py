@@ -2,9 +2,9 @@
 
 from tasks.clients import postgres
 from tasks.gate.errors import Refused
-from tasks.gate.plan import Plan
+from tasks.gate.plan import Plan, Purpose
 from tasks.gate.plan_changes import change_since
-from tasks.make_plan import make_plan
+from tasks.planners import Occasion, plan_for
 from tasks.release import Release
 from tasks.workshop import Workshop, tool_versions
 
@@ -34,11 +34,28 @@ def plan(release: Release, workshop: Workshop) -> Plan:
 
 
 def current_plan(release: Release, workshop: Workshop) -> Plan:
-    """The plan made anew from the folder, production's ledger, the policy and the tools."""
+    """The plan made anew, by the planner of its purpose: from the folder, the ledger, the policy and the tools."""
     with postgres.connect(workshop.production_url, purpose="plan", read_only=True) as connection:
         identity = postgres.identity(connection)
         tools = tool_versions(release.settings, identity)
-        return make_plan(release.settings, release.policy, connection=connection, identity=identity, tools=tools)
+        purpose, subject = purpose_of(release)
+        occasion = Occasion(
+            settings=release.settings,
+            policy=release.policy,
+            store=release.store,
+            connection=connection,
+            identity=identity,
+            tools=tools,
+            subject=subject,
+        )
+        return plan_for(purpose, occasion)
+
+
+def purpose_of(release: Release) -> tuple[Purpose, str]:
+    """Why this release was opened, and on what; a release of migrations unless its record says otherwise."""
+    opened = release.record.last("opened")
+    body = opened.body if opened else {}
+    return Purpose(body.get("purpose", Purpose.RELEASE)), str(body.get("subject", ""))
 
 
 def recorded_plan(release: Release) -> Plan | None:
@@ -54,6 +71,8 @@ def touched_production(release: Release) -> bool:
 
 def sentence(plan: Plan) -> str:
     """The step in one sentence."""
+    if plan.title:
+        return f"{plan.title}, digest {plan.digest[:12]}"
     if not plan.pending:
         return f"nothing pending, {len(plan.migrations)} applied"
     tags = ", ".join(m.tag for m in plan.pending[:3]) + (", …" if len(plan.pending) > 3 else "")  # noqa: PLR2004

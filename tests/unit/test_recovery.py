@@ -35,7 +35,7 @@ def chosen(**changes: object) -> tuple[Rung, str]:
 @pytest.mark.parametrize(
     ("changes", "standing", "words"),
     [
-        ({}, Standing.APPLIED, "the plan is applied: the ledger ends with exactly its rows"),
+        ({}, Standing.APPLIED, "the plan is applied: the ledger is exactly as it leaves it"),
         ({"transaction": "committed"}, Standing.APPLIED, "the plan is applied"),
         ({"transaction": "aborted"}, Standing.UNKNOWN, "but its transaction is aborted"),
         ({"transaction": "aborted", "timeline": 2}, Standing.APPLIED, "the plan is applied"),
