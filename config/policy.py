@@ -1,8 +1,9 @@
 """Policy: what the team decided, reviewed in pull requests as gate.toml."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Section(BaseModel):
@@ -54,18 +55,61 @@ class Window(Section):
     time_zone: str = Field("UTC", description="IANA name, for example Europe/Berlin.")
 
 
+class Person(Section):
+    """One person and every identity that is theirs; whoever decides at a door is looked up here."""
+
+    name: str = Field(min_length=1, description="How the record and `approvers` name them.")
+    slack: str | None = Field(None, min_length=1, description="Slack's immutable user id, for example U0123ABCD.")
+    github: str | None = Field(None, min_length=1, description="GitHub login.")
+    os_user: str | None = Field(None, min_length=1, description="Operating-system user, of the command line.")
+    database_user: str | None = Field(None, min_length=1, description="Role in production, for `--as-database-user`.")
+    emails: tuple[str, ...] = Field((), description="Addresses in git: who wrote a migration.")
+
+    def identities(self) -> Iterator[tuple[str, str]]:
+        """Kind and value of each identity, in the one spelling that comparisons use."""
+        for kind in ("slack", "os_user", "database_user"):
+            if value := getattr(self, kind):
+                yield kind, value
+        if self.github:
+            yield "github", self.github.casefold()  # GitHub does not tell a login's cases apart
+        for address in self.emails:
+            yield "email", address.casefold()
+
+
 class Approval(Section):
-    """Who may say yes, and for how long it counts."""
+    """Who may say yes, how many of them, and for how long it counts."""
 
     approvers: tuple[str, ...] = Field((), description="Names that may approve; anybody with access while empty.")
+    count: int = Field(1, ge=1, description="How many different people must approve.")
+    count_losing_data: int | None = Field(
+        None, ge=1, description="How many when the rehearsal lost rows or columns; as `count` unless set."
+    )
     expires_hours: float = Field(4.0, gt=0, description="An approval request expires after this many hours.")
     self_approval: bool | None = Field(
         None, description="May the one who started the release approve it; yes while no approvers are named."
+    )
+    author_approval: bool | None = Field(
+        None, description="May an author of a pending migration approve it; yes while no approvers are named."
+    )
+    require_known_people: bool = Field(
+        False, description="Refuse approvals while the starter or an author is nobody of [[people]]."
+    )
+    break_glass: tuple[str, ...] = Field(
+        (), description="Two of these together may approve in an emergency, whatever `approvers` and windows say."
     )
     prefect_ui: bool | None = Field(
         None,
         description="May a form in the Prefect UI decide; its name is only typed. Yes while no approvers are named.",
     )
+
+    @model_validator(mode="after")
+    def _enough_people(self) -> Self:
+        most = max(self.count, self.count_losing_data or 0)
+        if self.approvers and most > len(set(self.approvers)):
+            raise ValueError(f"{most} different approvers are asked for, and {len(set(self.approvers))} are named")
+        if self.break_glass and len(set(self.break_glass)) < 2:  # noqa: PLR2004
+            raise ValueError("break_glass needs two different people")
+        return self
 
 
 class Backup(Section):
@@ -112,8 +156,29 @@ class Policy(Section):
 
     checks: Checks = Checks()
     window: tuple[Window, ...] = ()
+    people: tuple[Person, ...] = ()
     approval: Approval = Approval()
     backup: Backup = Backup()
     apply: Apply = Apply()
     verify: Verify = Verify()
     recovery: Recovery = Recovery()
+
+    @field_validator("people")
+    @classmethod
+    def _one_person_an_identity(cls, people: tuple[Person, ...]) -> tuple[Person, ...]:
+        owners: dict[tuple[str, str], str] = {}
+        for person in people:
+            for identity in (("name", person.name.casefold()), *person.identities()):
+                if identity in owners:
+                    kind, value = identity
+                    raise ValueError(f"the {kind} {value} belongs to both {owners[identity]} and {person.name}")
+                owners[identity] = person.name
+        return people
+
+    @model_validator(mode="after")
+    def _approvers_are_people(self) -> Self:
+        known = {person.name for person in self.people}
+        for name in (*self.approval.approvers, *self.approval.break_glass) if known else ():
+            if name not in known:
+                raise ValueError(f"approval names {name}, who is nobody of [[people]]: {', '.join(sorted(known))}")
+        return self

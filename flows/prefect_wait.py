@@ -3,8 +3,8 @@
 from typing import Literal
 
 from flows import prefect_view
-from tasks.gate.approval import Decision, Request
-from tasks.gate.errors import GateError
+from tasks.gate.approval import Request, Standing
+from tasks.gate.plan import Plan
 from tasks.release import Release
 from tasks.steps import ask
 
@@ -18,7 +18,7 @@ def reference() -> dict[str, str]:
     return {"api": str(PREFECT_API_URL.value() or ""), "flow_run": prefect_view.flow_run_id()}
 
 
-def suspend(release: Release, request: Request) -> None:
+def suspend(release: Release, plan: Plan, request: Request) -> None:
     """Suspend the run until somebody resumes it, and turn what they entered into a recorded decision.
 
     A suspended run starts again from the top. The key names release, digest and attempt, because Prefect hands the
@@ -38,18 +38,20 @@ def suspend(release: Release, request: Request) -> None:
 
     key = f"approval-{release.id}-{request.digest[:16]}-{attempt}"
     answer = suspend_flow_run(wait_for_input=Answer, timeout=None, key=key)
-    decision = Decision(
-        approved=answer.decision == "approve",
-        digest=request.digest,
-        who=answer.your_name,
+    stands = ask.standing(release, plan).decision
+    if stands is not None and (stands.who, stands.approved) == (answer.your_name, answer.decision == "approve"):
+        return  # this is how a decision at another door wakes the run: the record holds it already
+    ruling = ask.answer(
+        release,
+        plan,
         door="prefect-ui",
+        identity=answer.your_name,
+        approved=answer.decision == "approve",
         comment=answer.comment,
-        at=release.now(),
     )
-    against = ask.may_decide(release, decision.who, decision.door, approved=decision.approved)
-    try:
-        ask.decide(release.record, decision, policy_objection=against)
-    except GateError as error:
-        release.record.append("noted", {"sentence": f"a resume in the Prefect UI released nothing: {error.message}"})
-        release.say(f"this released nothing: {error.message}")
-        suspend(release, request)
+    if not ruling.accepted or ruling.missing:
+        said = ruling.sentence if ruling.accepted else f"a resume in the Prefect UI released nothing: {ruling.sentence}"
+        release.record.append("noted", {"sentence": said})
+        release.say(said)
+    if ask.standing(release, plan).standing is Standing.WAITING:
+        suspend(release, plan, request)

@@ -32,7 +32,7 @@ def walk(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -> O
         shown.rehearsal_markdown,
     )
     if not plan.touched_production(release):
-        evidence = ask.evidence_sentences(this, found, backup, proof, rehearsal)
+        evidence = ask.evidence(this, found, backup, proof, rehearsal)
         todo.wait("Ask", lambda: wait_for_decision(todo, release, workshop, this, evidence, wish), decided)
         todo.step("Check again", lambda: recheck.recheck(release, workshop, this, backup), recheck.sentence)
     failure = apply_and_verify(todo, release, workshop, this, rehearsal, backup)

@@ -6,11 +6,13 @@ import time
 from flows import prefect_view, prefect_wait
 from flows.checklist import Checklist
 from flows.wish import Wish
-from tasks.gate.approval import Decision, Request, Standing
-from tasks.gate.errors import GateError
+from tasks.gate.approval import Judgement, Request, Standing
+from tasks.gate.errors import Refused
 from tasks.gate.plan import Plan
+from tasks.gate.ruling import Answer
 from tasks.release import Release
 from tasks.steps import ask
+from tasks.steps.ask import Evidence
 from tasks.steps.open import operator
 from tasks.workshop import Workshop
 
@@ -19,8 +21,8 @@ BY_THE_STARTER = "approved by the person who started it"
 
 
 def wait_for_decision(
-    todo: Checklist, release: Release, workshop: Workshop, plan: Plan, evidence: list[str], wish: Wish
-) -> Decision:
+    todo: Checklist, release: Release, workshop: Workshop, plan: Plan, evidence: Evidence, wish: Wish
+) -> Judgement:
     """The approval of this plan.
 
     Raises:
@@ -28,43 +30,50 @@ def wait_for_decision(
         Refused: the operator who said `--yes` may not approve.
         Busy, Fenced: another process took the release up while this one waited.
     """
-    request = ask.ask(release, plan, "\n".join(evidence), prefect=prefect_wait.reference())
+    asked = ask.ask(
+        release,
+        plan,
+        "\n".join(evidence.sentences),
+        loses_data=evidence.loses_data,
+        prefect=prefect_wait.reference(),
+    )
     judgement = ask.standing(release, plan)
     if judgement.standing is not Standing.WAITING:
         return ask.settled(release, judgement)
-    for line in evidence:
+    for line in evidence.sentences:
         todo.say(line)
     todo.say(f"digest {plan.digest}")
     if wish.yes:
-        _decide(release, _decision(release, plan, wish.by, "command-line", comment=BY_THE_STARTER))
+        _say_yes(release, plan, wish.by)
     elif prefect_view.deployed():
         workshop.let_go()
-        prefect_wait.suspend(release, request)
+        prefect_wait.suspend(release, plan, asked)
         workshop.take_lock()
     elif _at_a_terminal():
         _ask_here(release, plan)
     if _waits(release, plan):
         workshop.let_go()
-        _poll(todo, release, plan, request)
+        _poll(todo, release, plan, asked)
         workshop.take_lock()
     return ask.settled(release, ask.standing(release, plan))
 
 
-def decided(decision: Decision) -> str:
+def decided(judgement: Judgement) -> str:
     """The step in one sentence."""
-    comment = f": {decision.comment}" if decision.comment else ""
-    return f"approved by {decision.who} ({decision.door}){comment}"
+    return judgement.sentence
 
 
-def _decision(
-    release: Release, plan: Plan, who: str, door: str, *, approved: bool = True, comment: str = ""
-) -> Decision:
-    return Decision(approved=approved, digest=plan.digest, who=who, door=door, comment=comment, at=release.now())
+def _say_yes(release: Release, plan: Plan, who: str) -> None:
+    """`--yes`: the operator approves what they start, if they may.
 
-
-def _decide(release: Release, decision: Decision) -> None:
-    against = ask.may_decide(release, decision.who, decision.door, approved=decision.approved)
-    ask.decide(release.record, decision, policy_objection=against)
+    Raises:
+        Refused: they may not.
+    """
+    ruling = ask.answer(release, plan, door="command-line", identity=who, comment=BY_THE_STARTER)
+    if ruling.answer is Answer.REFUSED:
+        raise Refused(ruling.sentence, hint=ruling.hint)
+    if ruling.missing:
+        release.say(ruling.sentence)
 
 
 def _at_a_terminal() -> bool:
@@ -74,21 +83,23 @@ def _at_a_terminal() -> bool:
 def _ask_here(release: Release, plan: Plan) -> None:
     """Ask at the terminal: the target's name is typed, so that no habit of pressing Enter releases anything."""
     release.say(f"type the target's name ({release.target}) to approve, or `no` to reject:")
-    answer = sys.stdin.readline().strip()
-    if answer not in {release.target, "no"}:
+    typed = sys.stdin.readline().strip()
+    if typed not in {release.target, "no"}:
         return
-    try:
-        _decide(release, _decision(release, plan, operator(), "terminal", approved=answer != "no"))
-    except GateError as error:
-        release.say(str(error))
+    ruling = ask.answer(release, plan, door="terminal", identity=operator(), approved=typed != "no")
+    if not ruling.accepted or ruling.missing:
+        release.say(ruling.sentence)
 
 
-def _poll(todo: Checklist, release: Release, plan: Plan, request: Request) -> None:
-    until = request.expires_at.strftime("%Y-%m-%d %H:%M UTC")
+def _poll(todo: Checklist, release: Release, plan: Plan, asked: Request) -> None:
+    until = asked.expires_at.strftime("%Y-%m-%d %H:%M UTC")
     todo.say(f"waiting until {until}; this process may be stopped and nothing is lost")
     todo.say(f"approve: gate approve {release.id}    reject: gate reject {release.id} --reason TEXT")
-    while _waits(release, plan):
+    shown = ""
+    while (judgement := ask.standing(release, plan)).standing is Standing.WAITING:
         release.record.refuse_if_taken_over()  # or both processes would run for the lock once somebody approves
+        if judgement.counted and judgement.sentence != shown:
+            todo.say(shown := judgement.sentence)
         time.sleep(POLL_SECONDS)
         todo.shown.progress(f"waiting for approval until {until}")
 

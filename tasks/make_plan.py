@@ -13,7 +13,7 @@ from tasks.drizzle.ledger import other_ledgers
 from tasks.drizzle.verdicts import with_drizzles_part
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.identity import Identity
-from tasks.gate.model import canonical, sha256
+from tasks.gate.model import digest_of
 from tasks.gate.plan import Migration, Plan, PlannedMigration, State
 from tasks.read_scripts import read_migrations, read_rollbacks
 from tasks.rollbacks import find_rollbacks
@@ -70,7 +70,7 @@ def make_plan(
             *read_rollbacks(found.rollbacks, identity.major),
         ),
         hazards=(*choice.notes, *_order(pending), *_late(lines), *hazards, *found.notes),
-        policy_digest=sha256(canonical(policy.model_dump(mode="json"))),
+        policy_digest=digest_of(policy),
         tools=tools,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from config.policy import Policy, Window
+from config.policy import Person, Policy, Window
 from tasks.project_finds import Finds
 
 # What to show where the default is "not set".
@@ -16,6 +16,8 @@ SAMPLES: Mapping[str, object] = {
     "expected_database": "shop",
     "expected_system_identifier": "7412345678901234567",
     "self_approval": False,
+    "author_approval": False,
+    "count_losing_data": 2,
     "prefect_ui": False,
     "invariants": "invariants",
 }
@@ -55,8 +57,9 @@ def checks_text(finds: Finds) -> str:
 
 def policy_text() -> str:
     """Every other table of the policy, with its defaults commented out."""
-    tables = [_window_text()]
-    tables += [_table(name, field) for name, field in Policy.model_fields.items() if name not in {"checks", "window"}]
+    tables = [_window_text(), _people_text()]
+    own = {"checks", "window", "people"}
+    tables += [_table(name, field) for name, field in Policy.model_fields.items() if name not in own]
     return "\n".join(tables)
 
 
@@ -81,4 +84,18 @@ def _window_text() -> str:
     sample = {"days": ["mon", "tue", "wed", "thu"], "start": "09:00", "end": "16:00", "time_zone": "Europe/Berlin"}
     assert sample.keys() == Window.model_fields.keys(), "the sample shows every key"
     lines = ["# When a release may be applied, weekly; at any time while there is none.", "# [[window]]"]
+    return "\n".join([*lines, *(f"# {key} = {literal(value)}" for key, value in sample.items())]) + "\n"
+
+
+def _people_text() -> str:
+    sample = {
+        "name": "ann",
+        "slack": "U0123ABCD",
+        "github": "ann-gh",
+        "os_user": "ann",
+        "database_user": "ann_admin",
+        "emails": ["ann@example.com"],
+    }
+    assert sample.keys() == Person.model_fields.keys(), "the sample shows every key"
+    lines = ["# Who is who at every door; an identity belongs to one person.", "# [[people]]"]
     return "\n".join([*lines, *(f"# {key} = {literal(value)}" for key, value in sample.items())]) + "\n"

@@ -16,15 +16,11 @@ from tasks.gate.errors import ConfigurationError, Fenced
 from tasks.gate.model import Model
 from tasks.gate.story import Story, fold
 
-__all__ = ["AlreadyDecided", "Event", "Record", "new_owner", "release_ids"]
+__all__ = ["Event", "Record", "new_owner", "release_ids"]
 
 DECISIONS = ("approved", "rejected", "expired")
 FREE = (*DECISIONS, "noted")  # anybody may write these, whoever acts on the release
 PATIENCE_SECONDS = 30.0  # how long an unreachable store is tried again once the release is under way
-
-
-class AlreadyDecided(ConfigurationError):
-    """Somebody decided first."""
 
 
 class Record:
@@ -63,14 +59,22 @@ class Record:
         self._lock = threading.RLock()
 
     @classmethod
-    def open(cls, store: ObjectStore, target: str, release: str, *, owner: str = "") -> "Record":
+    def open(
+        cls,
+        store: ObjectStore,
+        target: str,
+        release: str,
+        *,
+        owner: str = "",
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> "Record":
         """The record of a release that exists.
 
         Raises:
             ConfigurationError: no such release; names the nearest ids.
             BrokenChain: an event is altered, missing or out of place.
         """
-        record = cls(store, target, release, owner=owner or new_owner())
+        record = cls(store, target, release, owner=owner or new_owner(), patience_seconds=patience_seconds)
         if not record.events:
             raise _unknown(release_ids(store, target), target, release)
         return record
@@ -144,31 +148,27 @@ class Record:
         if claim and claim.by != self.owner and kind not in (*FREE, "claimed"):
             raise self._fenced(claim)
 
-    def decide(self, kind: str, body: dict[str, Any] | Model) -> Event:
-        """Write a decision on the digest that `body` names; the first one counts, whichever door it came through.
+    def append_if(self, kind: str, judge: Callable[[tuple[Event, ...]], Model | None]) -> Event | None:
+        """Write the next event only if the record allows it, asked anew whenever somebody else was faster.
 
-        Raises:
-            AlreadyDecided: somebody decided before; names who, when and through which door.
-            ConfigurationError: the release is closed, or was never opened.
+        So of any number of writers at once, in any process, exactly as many succeed as `judge` lets, in one order that
+        all of them see.
+
+        Args:
+            kind: one that anybody may write, whoever acts on the release.
+            judge: is shown the events as they are just before the write; returns the body to write, or None.
+
+        Returns:
+            The event; None when the record does not allow it, and nothing was written.
         """
-        plain = plain_body(body)
+        at = self._now().astimezone(UTC).isoformat(timespec="milliseconds")
         with self._lock:
             self.refresh()
-            if not self._chain.events:
-                raise _unknown(release_ids(self._chain.store, self.target), self.target, self.release)
-            self._refuse_if_decided(plain)
-            return self._write(kind, plain, lambda _newer: self._refuse_if_decided(plain))
-
-    def decision(self, digest: str) -> Event | None:
-        """The decision on a digest since the approval was last asked for, None while there is none."""
-        asked = self.last("asked")
-        since = asked.number if asked else 0
-        found = (
-            e
-            for e in self.events
-            if e.number > since and e.kind in DECISIONS and e.body.get("digest", digest) == digest
-        )
-        return next(found, None)
+            while (body := judge(self.events)) is not None:
+                event = self._chain.link(kind, at=at, by=self.owner, body=plain_body(body))
+                if not self._chain.write(event, patience_seconds=self._patience):
+                    return event
+            return None
 
     def _load(self) -> None:
         if not self._loaded:
@@ -203,28 +203,6 @@ class Record:
             release=self.release,
             by=event.by,
             at=event.at,
-        )
-
-    def _refuse_if_decided(self, body: dict[str, Any]) -> None:
-        closed = self.last("closed")
-        if closed:
-            raise ConfigurationError(
-                f"release {self.release} is closed: {closed.body.get('sentence', 'no decision counts any more')}"
-            )
-        first = self.decision(str(body.get("digest", "")))
-        if first:
-            raise self._decided(first)
-
-    def _decided(self, first: Event) -> AlreadyDecided:
-        who, door = str(first.body.get("who") or first.by), str(first.body.get("door") or "")
-        how = f"was already {first.kind} by {who}{f' through {door}' if door else ''} at"
-        return AlreadyDecided(
-            f"release {self.release} {'expired at' if first.kind == 'expired' else how} {first.at}",
-            hint="the first decision counts; `gate status` shows what comes of it",
-            kind=first.kind,
-            who=who,
-            at=first.at,
-            door=door,
         )
 
 

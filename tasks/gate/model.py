@@ -21,3 +21,8 @@ def canonical(value: Any) -> bytes:
 def sha256(data: bytes) -> str:
     """SHA-256 as 64 lower-case hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def digest_of(value: BaseModel) -> str:
+    """SHA-256 over everything that a value holds, defaults included."""
+    return sha256(canonical(value.model_dump(mode="json")))

@@ -95,13 +95,24 @@ class Reading:
         return self._model(Recovery, self.body("recovered"), "recovered")
 
     @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """Every answer to the newest request, in the order of the record."""
+        asked = self.last("asked")
+        found = [
+            self._model(Decision, event.body, event.kind)
+            for event in self.events
+            if event.kind in {"approved", "rejected"}
+            and asked is not None
+            and event.number > asked.number
+            and event.body.get("digest") == asked.body.get("digest")
+        ]
+        return tuple(decision for decision in found if decision is not None)
+
+    @property
     def decision(self) -> Decision | None:
-        """The first decision on the newest request: the one that counts."""
-        digest = self.body("asked").get("digest")
-        for event in self.events:
-            if event.kind in {"approved", "rejected"} and event.body.get("digest") == digest:
-                return self._model(Decision, event.body, event.kind)
-        return None
+        """The answer that the others are told of: the no, where there is one, else the last yes."""
+        given = self.decisions
+        return next((d for d in given if not d.approved), given[-1] if given else None)
 
     def _model(self, kind: type[M], body: object, event: str) -> M | None:
         if not body:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 
 from tasks.gate.chain import Event
 from tasks.gate.model import Model
+from tasks.gate.story_approvals import Answers
 from tasks.gate.story_sentences import minute, said, text
 from tasks.gate.wording import between, parse_moment
 
 WAITING, HALTED, APPROVED, EXPIRED = "waiting for approval", "halted", "approved", "expired"
+HOLDING = "waiting for the window"
 INTERRUPTED, REJECTED, REFUSED, RECOVERED = "interrupted", "rejected", "refused", "recovered"
 
 # The state that an event leads to. What is not named here (a note, a claim) leaves the state as it is.
@@ -23,6 +25,8 @@ LEADS_TO = {
     "approved": APPROVED,
     "rejected": REJECTED,
     "expired": EXPIRED,
+    "holding": HOLDING,
+    "cleared": APPROVED,
     "voided": "checking",
     "refused": REFUSED,
     "applying": "applying",
@@ -69,7 +73,7 @@ STEPS = {
     "not_recovered": "Recover",
 }
 BEGINS = {"Ask": "asked", "Recover": "failed"}  # these began with an event of their own, others with the one before
-PATIENT = (WAITING, HALTED, EXPIRED)  # a process that was stopped there is not missed
+PATIENT = (WAITING, HOLDING, HALTED, EXPIRED)  # a process that was stopped there is not missed
 
 
 class Step(Model):
@@ -135,14 +139,18 @@ def fold(events: Sequence[Event], now: datetime, release: str = "") -> Story:
 
 def _standing(events: Sequence[Event], now: datetime) -> tuple[str, str]:
     state, sentence = "checking", "its first event is missing" if events else "nothing is recorded yet"
-    interrupted = False
+    interrupted, answers = False, Answers({})
     for event in events:
         if event.kind == "closed":
             return _end(event)
         if event.kind in LEADS_TO:
             state, sentence = LEADS_TO[event.kind], said(event.kind, event.body)
+        if event.kind == "asked":
+            answers = Answers(event.body)
+        elif event.kind == "approved" and (missing := answers.missing_after(event.body)):
+            state, sentence = WAITING, f"{sentence}; {missing}"
         interrupted = event.kind == "noted" and text(event.body, "sentence").startswith(INTERRUPTED)
-    if state in (WAITING, APPROVED) and (late := _too_late(events, now, state, sentence)):
+    if state in (WAITING, HOLDING, APPROVED) and (late := _too_late(events, now, state, sentence)):
         return EXPIRED, late
     if interrupted and state not in PATIENT:
         return INTERRUPTED, f"interrupted while {state}; the last that is known: {sentence}"
@@ -159,7 +167,7 @@ def _too_late(events: Sequence[Event], now: datetime, state: str, sentence: str)
     expires = parse_moment(str(until))
     if expires is None or now.astimezone(UTC) < expires:
         return ""
-    before = f"{sentence}, but the approval" if state == APPROVED else "nobody decided, and the request"
+    before = f"{sentence}, but the approval" if state != WAITING else "nobody decided, and the request"
     return f"{before} expired at {minute(until)}; production was not touched"
 
 

@@ -90,7 +90,8 @@ def _asked(body: Body) -> str:
 
 
 def _approved(body: Body) -> str:
-    return f"approved by {text(body, 'who') or 'somebody'}{_door(body)}{_comment(body)}"
+    loud = "BREAK-GLASS, " if body.get("break_glass") is True else ""
+    return f"{loud}approved by {text(body, 'who') or 'somebody'}{_door(body)}{_comment(body)}"
 
 
 def _rejected(body: Body) -> str:

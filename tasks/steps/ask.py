@@ -1,47 +1,69 @@
 """Step 7, ask: a yes to exactly this digest, from a person, in time; the record decides, whatever else was clicked."""
 
-from tasks.gate.approval import Decision, Judgement, Request, Standing, judge, objection, request
+from typing import NamedTuple
+
+from tasks.decide import record_decision
+from tasks.gate.approval import Decision, Judgement, Request, Standing, judge, request
 from tasks.gate.errors import Declined, Refused
 from tasks.gate.evidence import Finding, Verdict
+from tasks.gate.hearing import Hearing, hearing
 from tasks.gate.manifest import Manifest, Proof
+from tasks.gate.people import person_of
 from tasks.gate.plan import Plan
 from tasks.gate.rehearsal import Rehearsal, worst_lock_sentence
+from tasks.gate.ruling import Ruling
 from tasks.gate.wording import count, duration
 from tasks.record import Record
 from tasks.release import Release
 
 
-def ask(release: Release, plan: Plan, evidence: str, *, prefect: dict[str, str] | None = None) -> Request:
+def ask(
+    release: Release,
+    plan: Plan,
+    evidence: str,
+    *,
+    loses_data: bool = False,
+    authors: tuple[str, ...] = (),
+    prefect: dict[str, str] | None = None,
+) -> Request:
     """Put the request into the record; safe to run twice, because the same digest is asked for once."""
-    asked = asked_request(release.record)
+    asked = heard(release).request
     if asked is not None and asked.digest == plan.digest:
         return asked
     made = request(
         plan.digest,
         evidence,
         started_by=started_by(release.record),
-        policy=release.policy.approval,
+        policy=release.policy,
         now=release.now(),
+        authors=authors,
+        loses_data=loses_data,
     )
     release.record.append("asked", {**made.model_dump(mode="json"), "prefect": prefect or {}})
     return made
 
 
+def heard(release: Release) -> Hearing:
+    """What the record says of the approval, as far as it was read."""
+    return hearing(release.record.events)
+
+
 def standing(release: Release, plan: Plan) -> Judgement:
-    """Where the request stands now, by the record alone."""
+    """Where the request stands now, by the record alone, every approval judged anew."""
     release.record.refresh()
-    return judge(asked_request(release.record), decisions(release.record), digest=plan.digest, now=release.now())
+    now = heard(release)
+    return judge(now.request, now.decisions, digest=plan.digest, policy=release.policy, now=release.now())
 
 
-def settled(release: Release, judgement: Judgement) -> Decision:
-    """The approval, when there is one.
+def settled(release: Release, judgement: Judgement) -> Judgement:
+    """The judgement, when it is a yes.
 
     Raises:
         Declined: it was rejected, or nobody approved in time.
         Refused: the request does not fit the plan any more.
     """
-    if judgement.standing is Standing.APPROVED and judgement.decision is not None:
-        return judgement.decision
+    if judgement.standing is Standing.APPROVED:
+        return judgement
     if judgement.standing is Standing.EXPIRED:
         if release.record.last("expired") is None:
             release.record.append("expired", {"sentence": judgement.sentence})
@@ -53,38 +75,20 @@ def settled(release: Release, judgement: Judgement) -> Decision:
     raise Refused(f"nothing was released: {judgement.sentence}", hint="start a new release with `gate run`")
 
 
-def decide(record: Record, decision: Decision, *, policy_objection: str | None) -> None:
-    """Write a decision, once.
-
-    Raises:
-        Refused: this person may not decide.
-        AlreadyDecided: somebody was first.
-    """
-    if policy_objection is not None:
-        raise Refused(
-            f"{policy_objection}; nothing was decided", hint="ask somebody whom [approval] in gate.toml names"
-        )
-    record.decide("approved" if decision.approved else "rejected", decision)
-
-
-def may_decide(release: Release, who: str, door: str, *, approved: bool) -> str | None:
-    """Why this person may not decide on this release through this door; None when they may."""
-    return objection(
-        who, door, approved=approved, started_by=started_by(release.record), policy=release.policy.approval
+def answer(
+    release: Release, plan: Plan, *, door: str, identity: str, approved: bool = True, comment: str = ""
+) -> Ruling:
+    """Record what the person answered whom this process asked itself: at the terminal, or in the form of Prefect."""
+    decision = Decision(
+        approved=approved,
+        digest=plan.digest,
+        who=person_of(release.policy, door, identity),
+        door=door,
+        comment=comment,
+        at=release.now(),
+        identity=identity,
     )
-
-
-def asked_request(record: Record) -> Request | None:
-    """The newest request in the record."""
-    event = record.last("asked")
-    if event is None:
-        return None
-    return Request.model_validate({k: v for k, v in event.body.items() if k != "prefect"})
-
-
-def decisions(record: Record) -> list[Decision]:
-    """Every decision, in the order of the record."""
-    return [Decision.model_validate(e.body) for e in record.events if e.kind in {"approved", "rejected"}]
+    return record_decision(release.record, decision, policy=release.policy, now=release.now())
 
 
 def started_by(record: Record) -> str:
@@ -93,9 +97,16 @@ def started_by(record: Record) -> str:
     return str(opened.body.get("by", "")) if opened else ""
 
 
-def evidence_sentences(
+class Evidence(NamedTuple):
+    """What is put before the approvers."""
+
+    sentences: tuple[str, ...]
+    loses_data: bool
+
+
+def evidence(
     plan: Plan, findings: tuple[Finding, ...], manifest: Manifest, proof: Proof, rehearsal: Rehearsal
-) -> list[str]:
+) -> Evidence:
     """What the approver reads: what, where, how long it holds which locks, what is lost, what the way back costs."""
     lines = [
         f"{_what(plan)} (target {plan.target}): {', '.join(m.tag for m in plan.pending)}",
@@ -113,7 +124,7 @@ def evidence_sentences(
             )
         elif finding.verdict is Verdict.WARN:
             lines.append(f"warning: {finding.title}: {finding.sentence}")
-    return lines
+    return Evidence(tuple(lines), loses_data=bool(rehearsal.losses))
 
 
 def _what(plan: Plan) -> str:

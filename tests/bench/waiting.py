@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from config.policy import Approval
+from config.policy import Policy
 from tasks.clients.stores import open_store
 from tasks.gate.approval import request
 from tasks.record import Record, new_owner
@@ -17,6 +17,6 @@ def waiting_release(project: Project) -> str:
     release = new_id("shop", now)
     record = Record(store, "shop", release, owner=new_owner())
     record.append("opened", {"by": "bench", "door": "bench", "waivers": [], "identity": {}})
-    asked = request("d" * 64, "a benchmark", started_by="bench", policy=Approval(), now=now)
+    asked = request("d" * 64, "a benchmark", started_by="bench", policy=Policy(), now=now)
     record.append("asked", {**asked.model_dump(mode="json"), "prefect": {}})
     return release
