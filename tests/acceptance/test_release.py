@@ -108,7 +108,7 @@ def test_a_release_approved_from_another_terminal_goes_on(project: Project):
     assert process.returncode == 0, out + err
     again = project.gate("approve", release)
     assert again.code == 3
-    assert "does not wait" in again.err
+    assert "is closed: 1 migration is in production" in again.err
 
 
 def test_an_approval_request_expires(project: Project):

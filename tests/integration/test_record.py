@@ -62,7 +62,7 @@ def test_what_others_decided_meanwhile_is_taken_over_and_the_write_goes_on(store
     record = opened(store)
     record.append("asked", {"digest": "d"})
     other = Record.open(store, "shop", ID, owner="bob")
-    other.decide("approved", {"digest": "d", "who": "bob", "door": "slack"})
+    other.append("approved", {"digest": "d", "who": "bob", "door": "slack"})
     other.append("noted", {"sentence": "seen"})
     record.append("applying")
     assert kinds(record) == ["opened", "asked", "approved", "noted", "applying"]
@@ -103,7 +103,7 @@ def test_whoever_was_fenced_may_still_decide_and_note(directory_store: ObjectSto
     sleeper = opened(directory_store)
     Record.open(directory_store, "shop", ID, owner="b").append("claimed")
     sleeper.append("noted", {"sentence": "interrupted"})
-    sleeper.decide("rejected", {"digest": "d", "who": "ada", "door": "terminal"})
+    sleeper.append("rejected", {"digest": "d", "who": "ada", "door": "terminal"})
     assert kinds(sleeper) == ["opened", "claimed", "noted", "rejected"]
 
 
@@ -150,7 +150,6 @@ def test_an_unknown_release_is_refused_with_the_nearest_ids(directory_store: Obj
     for ask in (
         lambda release: Record.open(directory_store, "shop", release),
         lambda release: Record(directory_store, "shop", release, owner="a").append("claimed"),
-        lambda release: Record(directory_store, "shop", release, owner="a").decide("approved", {"digest": "d"}),
     ):
         with pytest.raises(ConfigurationError) as raised:
             ask(ID.replace("abc123", "abc124"))
