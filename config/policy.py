@@ -30,6 +30,10 @@ class Checks(Section):
     require_rollback: bool = Field(False, description="Refuse when a pending migration has no rollback SQL.")
     require_review: bool = Field(False, description="Refuse when no review is recorded.")
     review_file: str | None = Field(None, description="A file that names the reviewer of this release.")
+    review_approvals: int | None = Field(None, ge=1, description="Approvals on GitHub that each released commit needs.")
+    review_branches: tuple[str, ...] = Field(
+        (), description="Branches into which a reviewed merge counts; the default one unless set."
+    )
     waivable: tuple[str, ...] | None = Field(None, description="Checks that may be waived; all unless set.")
     waived: dict[str, str] = Field({}, description="Checks waived by policy, each with its reason.")
     old_transaction_seconds: float = Field(60, gt=0, description="A transaction older than this is named, in seconds.")

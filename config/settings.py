@@ -22,6 +22,8 @@ SECRETS = (
     "slack_signing_secret",
     "slack_bot_token",
     "slack_app_token",
+    "github_token",
+    "github_webhook_secret",
 )
 NOT_SETTINGS = {"GATE_KILL_AT"}  # names a point at which the tests kill the process
 
@@ -54,6 +56,12 @@ class Settings(BaseSettings):
     version_url: str | None = Field(None, description="Says which version of the application runs.")
     expected_version: str | None = Field(None, description="What the version URL must say.")
     watch_seconds: float = Field(0.0, ge=0, description="How long to keep watching after the apply, in seconds.")
+    github_token: SecretStr | None = Field(None, description="What GitHub is asked and told with.")
+    github_repository: str | None = Field(
+        None, pattern=r"^[\w.-]+/[\w.-]+$", description="The repository on GitHub, as owner/name."
+    )
+    github_api_url: str = Field("https://api.github.com", description="GitHub's API; an enterprise server has its own.")
+    github_webhook_secret: SecretStr | None = Field(None, description="What GitHub signs its webhooks with.")
     policy_file: Path = Field(Path("gate.toml"), description="The reviewed policy.")
     serve_listen: str = Field("127.0.0.1:8770", description="Where `gate serve` answers, as host:port.")
     serve_url: str | None = Field(None, description="The public https address of `gate serve`; the doctor asks it.")

@@ -1,13 +1,8 @@
 """What a CI system says of itself in its environment: which commit, who, which repository, where its log is."""
 
 import os
-import subprocess
 from collections.abc import Mapping
 from typing import NamedTuple
-
-from tasks.clients.child import plain_environment
-
-GIT_SECONDS = 10.0
 
 
 class Ci(NamedTuple):
@@ -36,20 +31,3 @@ def ci_job(environment: Mapping[str, str] | None = None) -> Ci:
             of("CI_JOB_URL") or "",
         )
     return Ci()
-
-
-def commit_here() -> str:
-    """The commit that is checked out here; empty outside of a repository, or without git."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "--verify", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=GIT_SECONDS,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            env=plain_environment(),
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found.stdout.strip()

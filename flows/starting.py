@@ -3,12 +3,14 @@
 import re
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.settings import Settings
-from flows.ci import ci_job, commit_here
+from flows.ci import ci_job
 from flows.prefect_rest import PrefectApi
 from tasks import bundle
+from tasks.clients import git
 from tasks.clients.object_store import ObjectStore
 from tasks.clients.stores import open_store
 from tasks.gate.bundle import describe
@@ -50,7 +52,7 @@ def start(settings: Settings, waivers: Sequence[Waiver], *, by: str, commit: str
     url = prefect_api()
     if not url:
         raise ConfigurationError("no Prefect API is configured", hint="export PREFECT_API_URL=http://host:4200/api")
-    commit = _commit(commit)
+    commit = _commit(commit, settings.migrations)
     tool().read_folder(settings.migrations)  # a wrong folder is a slip of the pen, and starts nothing
     files = bundle.read_files(settings)
     sent = describe(files, commit)
@@ -91,13 +93,13 @@ def _run(api: PrefectApi, deployment: str, parameters: dict[str, Any], key: str,
     return run
 
 
-def _commit(given: str) -> str:
+def _commit(given: str, folder: Path) -> str:
     """The commit in full.
 
     Raises:
         ConfigurationError: what was given is no commit.
     """
-    commit = (given or ci_job().commit or commit_here()).strip().lower()
+    commit = (given or ci_job().commit or git.head(folder)).strip().lower()
     if commit and not COMMIT.fullmatch(commit):
         raise ConfigurationError(
             f"{commit!r} is no commit: 40 hexadecimal digits are", hint='--commit "$(git rev-parse HEAD)"'

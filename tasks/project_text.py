@@ -12,6 +12,7 @@ from tasks.project_finds import Finds
 # What to show where the default is "not set".
 SAMPLES: Mapping[str, object] = {
     "review_file": "REVIEW.md",
+    "review_approvals": 1,
     "waivable": ["staging-ledger", "staging-schema", "rollback"],
     "expected_database": "shop",
     "expected_system_identifier": "7412345678901234567",

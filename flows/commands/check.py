@@ -12,7 +12,7 @@ def command(*, waive: tuple[str, ...], reason: str, as_json: bool) -> int:
     """Ask every check of the checklist and show every answer; nothing is opened, backed up or changed."""
     from datetime import UTC, datetime
 
-    from tasks.clients import postgres
+    from tasks.clients import git, postgres
     from tasks.drizzle.folder import read_folder
     from tasks.gate.evidence import Verdict
     from tasks.gate.report_text import checks_lines
@@ -35,6 +35,7 @@ def command(*, waive: tuple[str, ...], reason: str, as_json: bool) -> int:
             scratch=lambda: workshop.scratch,
             plan=plan,
             folder=read_folder(settings.migrations),
+            commit=git.head(settings.migrations),
         ) as question:
             findings = run_checks(question, waivers(waive, reason, operator()))
     failed = [f for f in findings if f.verdict is Verdict.FAIL]

@@ -9,6 +9,7 @@ from tasks.gate.redaction import secrets_of
 from tasks.preflight import (
     client_tools,
     disk,
+    github_review,
     identity,
     invalid_indexes,
     logical_replication,
@@ -42,6 +43,7 @@ CHECKS: tuple[Check[Question], ...] = (
     staging_health.CHECK,
     rollback.CHECK,
     review.CHECK,
+    github_review.CHECK,
     version.CHECK,
     window.CHECK,
     production_health.CHECK,

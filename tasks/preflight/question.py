@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from config.policy import Policy
 from config.settings import Settings
-from tasks.clients import postgres
+from tasks.clients import git, postgres
 from tasks.clients.postgres import Connection
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import ScratchServer
@@ -130,6 +130,7 @@ class Question(Surroundings):
 
     plan: Plan
     folder: Folder
+    commit: str = ""  # what is released, by the trigger or by the checkout; empty when nobody knows
     known_as: Callable[[], Identity | None] = lambda: None  # the database of the newest earlier release of this target
 
     def __post_init__(self) -> None:
@@ -151,6 +152,7 @@ class Question(Surroundings):
             say=release.say,
             plan=plan,
             folder=read_folder(release.settings.migrations),
+            commit=released_commit(release),
             known_as=lambda: known_identity(release.store, release.target, before=release.id),
         )
 
@@ -166,3 +168,10 @@ class Question(Surroundings):
             Refused: a migration fails on an empty database; it names the migration and the statement.
         """
         return self._replayed()
+
+
+def released_commit(release: Release) -> str:
+    """The commit that the trigger named, else the one that is checked out around the migrations; empty when neither."""
+    opened = release.record.last("opened")
+    sent = opened.body.get("bundle") if opened else None
+    return str(sent["commit"]) if sent else git.head(release.settings.migrations)

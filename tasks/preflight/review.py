@@ -10,9 +10,10 @@ def ask(question: Question) -> Answer:
     """Read the review file that policy names (beside gate.toml) and hold it against the plan."""
     checks = question.policy.checks
     if not checks.review_file:
-        if checks.require_review:
+        if checks.require_review and checks.review_approvals is None:
             return failed(
-                "policy requires a review, and names no file for it", hint='set checks.review_file = "REVIEW.md"'
+                "policy requires a review, and names no file for it",
+                hint='set checks.review_file = "REVIEW.md", or checks.review_approvals = 1 for GitHub',
             )
         return not_configured("no review is asked for", hint='set checks.review_file = "REVIEW.md" in gate.toml')
     file = question.settings.policy_file.parent / checks.review_file

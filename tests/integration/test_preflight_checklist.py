@@ -35,6 +35,7 @@ NAMES = (
     "staging-health",
     "rollback",
     "review",
+    "github-review",
     "version",
     "window",
     "health",
@@ -92,7 +93,7 @@ def test_a_release_that_is_ready_passes_everything(
         ) as question:
             findings = run_checks(question, ())
     left = {name: verdict for name, verdict in verdicts(findings).items() if verdict is not Verdict.PASS}
-    assert left == {"identity": Verdict.NOT_CONFIGURED}
+    assert left == {"identity": Verdict.NOT_CONFIGURED, "github-review": Verdict.NOT_CONFIGURED}
     assert [f.check for f in findings] == [*NAMES, "tests"]
     assert all(f.title and f.sentence and f.seconds >= 0 for f in findings)
 
