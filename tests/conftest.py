@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,18 @@ from pydantic import SecretStr
 from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.postgres import cleanse_environment
 from tasks.clients.programs import Programs, embedded_programs
+from tests.servers.memory import temporary_folder_in_memory
 from tests.servers.postgres import FAST, fresh_database
 from tests.servers.seaweed import directory_store, s3_server, s3_store, s3_url, store
 
 __all__ = ["directory_store", "s3_server", "s3_store", "s3_url", "store"]  # fixtures of the object stores
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """What the shell that runs the tests has exported must decide nothing."""
+    stack = ExitStack()
+    stack.enter_context(temporary_folder_in_memory())  # workers inherit it from the process that starts them
+    config.add_cleanup(stack.close)
     cleanse_environment()
     for name in [name for name in os.environ if name.startswith(("GATE_", "PREFECT_"))]:
         del os.environ[name]
@@ -62,7 +67,7 @@ def scratch_programs() -> Programs:
 @pytest.fixture
 def own_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A temporary folder that no other test sees, reachable for every account; must be left empty."""
-    folder = Path(tempfile.mkdtemp(prefix="gate-test-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="gate-test-"))
     folder.chmod(0o755)
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)

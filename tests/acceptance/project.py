@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -124,6 +125,7 @@ class Project:
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
+            "TMPDIR": tempfile.gettempdir(),
             "GATE_TARGET": "shop",
             "GATE_PRODUCTION_URL": self.production.get_secret_value(),
             "GATE_STAGING_URL": self.staging.get_secret_value(),
