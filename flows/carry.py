@@ -126,12 +126,11 @@ def _finish(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -
         return halt(release, error, error)
     except GateError as error:
         return _stopped(todo, release, error)
-    except Exception as error:
-        if prefect_view.is_pause(error):
-            raise
+    except Exception as error:  # noqa: BLE001
         return _stopped(todo, release, unexpected(error))
-    except (KeyboardInterrupt, SystemExit):
-        _note(release, "interrupted")
+    except BaseException as stop:  # Ctrl-C, the end of the process, and how Prefect cancels a run
+        if not prefect_view.is_pause(stop):
+            _note(release, "interrupted")
         raise
 
 

@@ -7,9 +7,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, Field
 
-from config.settings import load
+from config.settings import SettingsError, load
 from flows.carry import carry
 from flows.checklist import Checklist, Shown
+from flows.drill import hold
 from flows.prefect_shown import PrefectShown
 from flows.wish import Wish
 from tasks.gate.bundle import Bundle
@@ -43,6 +44,19 @@ def release(
     who = started_by or "prefect"
     waivers = tuple(Waiver(check=w.check, reason=w.reason, by=who) for w in waive or ())
     return _as_state(_outcome(PrefectShown(), by=who, waivers=waivers, take_up=take_up, bundle=bundle))
+
+
+@flow(name="drill", flow_run_name="drill", persist_result=False, retries=0)
+def drill() -> State[Any]:
+    """Prove the newest backup again and rehearse the way back with it; production is not touched."""
+    try:
+        settings, policy = load()
+        outcome, _ = hold(settings, policy, PrefectShown())
+    except GateError as error:
+        outcome = from_error(error)
+    except SettingsError as error:
+        outcome = Outcome(outcome="misconfigured", sentence=str(error), exit_code=2)
+    return _as_state(outcome)
 
 
 @flow(name="recover", flow_run_name="recover-{take_up}", persist_result=False, retries=0)
@@ -86,7 +100,7 @@ def _outcome(shown: Shown, **wanted: Any) -> Outcome:
         return carry(todo, _same_run(wish))
     except GateError as error:
         return from_error(error)
-    except ValueError as error:
+    except SettingsError as error:
         return Outcome(outcome="misconfigured", sentence=str(error), exit_code=2)
 
 

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import tempfile
 import threading
 from pathlib import Path
 
 import click
 
+from config.policy import Policy
 from config.settings import Settings
 from flows.options import as_json, settings_and_policy
 from tasks.gate.errors import ConfigurationError
@@ -34,10 +34,10 @@ def command(*, as_json: bool) -> int:
         )
     log_to_standard_error(as_json=as_json)
     if not wanted:
-        return _offer_deployments(settings, api)
+        return _offer_deployments(settings, policy, api)
     with serving_doors(settings, policy) as address:
         click.echo(f"answering on {address}; Ctrl-C stops")
-        return _offer_deployments(settings, api) if api else _wait_for_a_signal()
+        return _offer_deployments(settings, policy, api) if api else _wait_for_a_signal()
 
 
 def _wait_for_a_signal() -> int:
@@ -48,28 +48,14 @@ def _wait_for_a_signal() -> int:
     return 0
 
 
-def _offer_deployments(settings: Settings, api: str) -> int:
+def _offer_deployments(settings: Settings, policy: Policy, api: str) -> int:
     from flows.engine import prepare
 
     prepare(api)
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
-    from prefect import serve
-    from prefect.deployments.runner import RunnerDeployment
-    from prefect.types.entrypoint import EntrypointType
+    from flows.offering import offer
 
-    from flows.deployments import recover, release
-
-    click.echo(f"serving release/{settings.target} and recover/{settings.target} from {Path.cwd().name}; Ctrl-C stops")
-    offered = [
-        made
-        for door in (release, recover)
-        if isinstance(
-            made := door.to_deployment(settings.target, entrypoint_type=EntrypointType.MODULE_PATH, tags=["gate"]),
-            RunnerDeployment,
-        )
-    ]
-    with tempfile.TemporaryDirectory(prefix="gate-serve-") as folder:
-        # Prefect's runner uses one fixed name below the temporary folder, which may be another user's already.
-        tempfile.tempdir = folder
-        serve(*offered)
+    names = ", ".join(f"{flow}/{settings.target}" for flow in ("release", "recover", "drill"))
+    click.echo(f"serving {names} from {Path.cwd().name}; Ctrl-C or SIGTERM lets what acts end, and stops")
+    offer(settings, policy, api=api)
     return 0

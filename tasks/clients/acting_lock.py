@@ -155,3 +155,22 @@ def _busy(target: str, holder: tuple[Any, ...]) -> Busy:
         since=since,
         address=address,
     )
+
+
+def somebody_acts(url: SecretStr | str, target: str, *, maintenance_database: str = "postgres") -> bool | None:
+    """Whether a process holds the lock of a target now; takes nothing. None when production does not answer.
+
+    Args:
+        url: production.
+        target: its name in the record.
+        maintenance_database: where the lock is kept.
+    """
+    try:
+        session, _ = _session(url, "reconcile", maintenance_database)
+    except ConfigurationError:
+        return None
+    try:
+        with session:
+            return session.execute(HOLDER, _keys(target)).fetchone() is not None
+    except psycopg.Error:
+        return None

@@ -1,0 +1,101 @@
+"""A real Prefect server with its rows in PostgreSQL, `gate serve` beside it, and what tests ask of both."""
+
+import re
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from flows.demo.prefect_server import PrefectServer
+from tasks.clients.embedded import EmbeddedServer
+from tests.acceptance.project import Project
+
+
+@pytest.fixture(scope="module")
+def prefect(production_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """One Prefect server for the module."""
+    url = production_server.create_database(f"prefect_{uuid.uuid4().hex[:8]}").get_secret_value().split("?")[0]
+    home = tmp_path_factory.mktemp("prefect")
+    server = PrefectServer(home, re.sub(r"^postgresql://", "postgresql+asyncpg://", url))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def watched(project: Project, prefect: PrefectServer) -> Project:
+    """A project whose releases the Prefect server sees."""
+    project.extra |= prefect.environment | {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
+    project.extra["GATE_TARGET"] = f"shop{project.home.name[-12:]}".replace("_", "-")
+    return project
+
+
+@pytest.fixture
+def served(watched: Project) -> Iterator[Project]:
+    """The same with `gate serve` beside it."""
+    watched.ready()
+    with serving(watched):
+        yield watched
+
+
+@contextmanager
+def serving(watched: Project, **more: str) -> Iterator[subprocess.Popen[str]]:
+    """`gate serve`, once its deployments are there; told to stop twice at the end, so that no run is waited for."""
+    process = watched.start("serve", **more)
+    try:
+        until(lambda: deployment(watched) is not None, "the deployment is there")
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def api(project: Project) -> str:
+    return project.extra["PREFECT_API_URL"]
+
+
+def ask(project: Project, method: str, path: str, body: Any = None) -> Any:
+    answer = httpx.request(method, f"{api(project)}{path}", json=body, timeout=20, trust_env=False)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def deployment(project: Project) -> str | None:
+    path = f"/deployments/name/release/{project.extra['GATE_TARGET']}"
+    answer = httpx.get(f"{api(project)}{path}", timeout=20, trust_env=False)
+    return str(answer.json()["id"]) if answer.is_success else None
+
+
+def start(project: Project) -> str:
+    made = ask(project, "POST", f"/deployments/{deployment(project)}/create_flow_run", {"parameters": {}})
+    return str(made["id"])
+
+
+def cancel(project: Project, run: str) -> None:
+    """What the Cancel button of the UI does."""
+    ask(project, "POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+
+
+def state(project: Project, run: str) -> dict[str, Any]:
+    return dict(ask(project, "GET", f"/flow_runs/{run}")["state"])
+
+
+def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.3)
