@@ -90,7 +90,7 @@ class Reconciler:
         if not self._api:
             return Run.UNKNOWN
         state = PrefectApi(self._api, seconds=SECONDS).state(run)
-        return OF_TYPE.get(state["type"], Run.UNKNOWN) if state else Run.UNKNOWN
+        return OF_TYPE.get(state.type, Run.UNKNOWN) if state else Run.UNKNOWN
 
     def _acting(self) -> bool | None:
         url = self._settings.production_url
