@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("flows.commands.reject", "Reject a waiting release."),
     "resume": ("flows.commands.resume", "Take up an interrupted or waiting release."),
     "reconcile": ("flows.commands.reconcile", "Look after an open release that nobody carries any more."),
+    "rollback": ("flows.commands.rollback", "Take applied migrations back with their rollback SQL, as a release."),
     "backup": ("flows.commands.backup", "Take a backup of production and prove it."),
     "backups": ("flows.commands.backups", "List the backups, or export one as plain SQL."),
     "verify": ("flows.commands.verify", "Prove a stored backup again by restoring it."),

@@ -1,29 +1,11 @@
-"""Who makes the plan: one planner for each purpose, and what every one of them is given."""
+"""Who makes the plan: one planner for each purpose."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
-import psycopg
-
-from config.policy import Policy
-from config.settings import Settings
-from tasks.clients.object_store import ObjectStore
-from tasks.gate.identity import Identity
 from tasks.gate.plan import Plan, Problem, Purpose
 from tasks.make_plan import make_plan
-
-
-class Occasion(NamedTuple):
-    """What a plan is made from."""
-
-    settings: Settings
-    policy: Policy
-    store: ObjectStore  # holds the records of earlier releases
-    connection: psycopg.Connection[tuple[Any, ...]]  # to production, read-only
-    identity: Identity  # what production says of itself
-    tools: dict[str, str]  # versions of the programs that will act
-    subject: str = ""  # what was asked for with another purpose, as it was typed
-
+from tasks.occasion import Occasion
+from tasks.plan_rollback import plan_rollback
 
 Planner = Callable[[Occasion], Plan]
 
@@ -38,7 +20,10 @@ def _release(occasion: Occasion) -> Plan:
     )
 
 
-PLANNERS: dict[Purpose, Planner] = {Purpose.RELEASE: _release}
+PLANNERS: dict[Purpose, Planner] = {
+    Purpose.RELEASE: _release,
+    Purpose.ROLLBACK: plan_rollback,
+}
 
 
 def plan_for(purpose: Purpose, occasion: Occasion) -> Plan:

@@ -1,17 +1,23 @@
 """The four verbs of a migration tool; a second tool joins by one more entry in the list."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import psycopg
 
 from tasks.drizzle.applying import Observer, StatementFailed, apply
+from tasks.drizzle.find_ledger import find_ledger
 from tasks.drizzle.folder import read_folder
 from tasks.drizzle.ledger import read_ledger
+from tasks.drizzle.remarks import remarks
+from tasks.drizzle.rows import forget, key, written
 from tasks.drizzle.states import States, states
+from tasks.drizzle.verdicts import with_drizzles_part
 from tasks.gate.errors import ConfigurationError
-from tasks.gate.plan import Folder, Ledger, Migration, Plan
+from tasks.gate.plan import Folder, FoundLedger, Ledger, LedgerRow, Migration, Plan, PlannedMigration, Problem
+from tasks.gate.take_back import Rows
+from tasks.rollbacks import FoundRollbacks, find_rollbacks
 
 __all__ = ["TOOLS", "Observer", "StatementFailed", "Tool", "run", "tool"]
 
@@ -31,6 +37,16 @@ class ReadLedger(Protocol):
 
     def __call__(self, connection: Connection, schema: str, table: str) -> Ledger:
         """The tool's rows as they are."""
+        ...
+
+
+class FindLedger(Protocol):
+    """Verb two, when a plan is made: which table it is."""
+
+    def __call__(
+        self, connection: Connection, folder: Folder, schema: str, table: str, *, explicit: bool
+    ) -> FoundLedger:
+        """The table that is in use, which may be another one than the default."""
         ...
 
 
@@ -73,6 +89,12 @@ class Tool(NamedTuple):
     read_ledger: ReadLedger
     states: TellStates
     apply: Apply
+    find_ledger: FindLedger
+    remarks: Callable[[Sequence[PlannedMigration], Sequence[Migration]], tuple[str, ...]]  # on the order of execution
+    explain: Callable[[Iterable[Problem]], tuple[Problem, ...]]  # adds what the tool itself would do
+    rollbacks: Callable[[Folder, Path, Sequence[Migration]], FoundRollbacks]  # beside which folder the way back lies
+    rows: Rows
+    forget: Callable[[str, str, LedgerRow], str]  # a script's text that removes one row from schema and table
 
 
 def run(connection: Connection, plan: Plan, observer: Observer | None = None) -> None:
@@ -95,7 +117,19 @@ def run(connection: Connection, plan: Plan, observer: Observer | None = None) ->
     )
 
 
-DRIZZLE = Tool("drizzle", read_folder, read_ledger, states, apply)
+DRIZZLE = Tool(
+    name="drizzle",
+    read_folder=read_folder,
+    read_ledger=read_ledger,
+    states=states,
+    apply=apply,
+    find_ledger=find_ledger,
+    remarks=remarks,
+    explain=with_drizzles_part,
+    rollbacks=lambda _folder, beside, migrations: find_rollbacks(beside, migrations),
+    rows=Rows(written, key),
+    forget=forget,
+)
 TOOLS: tuple[Tool, ...] = (DRIZZLE,)
 
 

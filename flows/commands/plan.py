@@ -38,6 +38,8 @@ def document(plan: Plan) -> dict[str, Any]:
     back = {r.tag: r.file for r in plan.rollbacks}
     return {
         "target": plan.target,
+        "purpose": plan.purpose,
+        "title": plan.title,
         "verdict": plan.verdict,
         "digest": plan.digest,
         "identity": plan.identity.model_dump(mode="json"),

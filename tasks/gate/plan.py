@@ -84,16 +84,6 @@ class Ledger(Model):
         return head_of(self.rows)
 
 
-class Folder(Model):
-    """A folder of migrations, read once."""
-
-    tool: str  # "drizzle"
-    generation: int  # 0 journal, 1 folders
-    path: str
-    migrations: tuple[Migration, ...]  # in the order of execution
-    orphans: tuple[str, ...] = ()  # files that Drizzle ignores
-
-
 class Problem(Model):
     """One thing that refuses the release, and what to do about it."""
 
@@ -102,6 +92,24 @@ class Problem(Model):
     drizzle: str = ""  # what the migration tool itself would do; empty where it has no opinion
     tag: str | None = None
     kind: str = ""  # a stable word for machines: "edited", "no-transaction", ...
+
+
+class FoundLedger(Model):
+    """The ledger that is in use, what speaks against it, and how it was found where that is not plain."""
+
+    ledger: Ledger
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Folder(Model):
+    """A folder of migrations, read once."""
+
+    tool: str  # "drizzle"
+    generation: int  # 0 journal, 1 folders
+    path: str
+    migrations: tuple[Migration, ...]  # in the order of execution
+    orphans: tuple[str, ...] = ()  # files that Drizzle ignores
 
 
 class Rollback(Model):

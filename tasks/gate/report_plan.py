@@ -70,7 +70,7 @@ def _plan_blocks(plan: Plan) -> list[Block]:
 def _migrations(plan: Plan) -> Table:
     covered = {rollback.tag for rollback in plan.rollbacks}
     pieces = {migration.tag: len(migration.statements) for migration in plan.pending}
-    quiet = [m for m in plan.migrations if m.state is State.APPLIED]
+    quiet = [m for m in plan.migrations if m.state is State.APPLIED and not m.sentence]
     hidden = set() if len(quiet) <= APPLIED_SHOWN else {id(m) for m in quiet[:-APPLIED_SHOWN]}
     rows = [_row(m, pieces, covered) for m in plan.migrations if id(m) not in hidden]
     if hidden:
@@ -81,6 +81,9 @@ def _migrations(plan: Plan) -> Table:
 
 def _row(migration: PlannedMigration, pieces: dict[str, int], covered: set[str]) -> tuple[Cell, ...]:
     tag = Cell(migration.tag, code=True)
+    if migration.state is State.APPLIED and migration.sentence:
+        statements = Cell(wording.number(pieces.get(migration.tag, 0)))
+        return tag, Cell("applied", Tone.WAIT), statements, Cell(migration.sentence)
     if migration.state is State.APPLIED:
         return tag, Cell("applied", Tone.QUIET), Cell(""), Cell("")
     if migration.state is State.PENDING:

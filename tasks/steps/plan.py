@@ -4,7 +4,8 @@ from tasks.clients import postgres
 from tasks.gate.errors import Refused
 from tasks.gate.plan import Plan, Purpose
 from tasks.gate.plan_changes import change_since
-from tasks.planners import Occasion, plan_for
+from tasks.occasion import Occasion
+from tasks.planners import plan_for
 from tasks.release import Release
 from tasks.workshop import Workshop, tool_versions
 

@@ -1,0 +1,121 @@
+"""Makes the plan of `gate rollback`: the rollback SQL of applied migrations, newest first, and their rows removed."""
+
+import re
+
+from tasks.gate.errors import ConfigurationError
+from tasks.gate.model import digest_of
+from tasks.gate.plan import Migration, Plan, PlannedMigration, Problem, Purpose, Rollback, script
+from tasks.gate.take_back import Choice, Taken, back_to, judged, of_release, pieces, rows_after, staying
+from tasks.gate.wording import listing
+from tasks.make_plan import rollback_folder
+from tasks.occasion import Occasion
+from tasks.read_scripts import read_migrations, read_rollbacks
+from tasks.record import Record
+from tasks.survey import Survey, survey
+
+RELEASE_ID = re.compile(r"\d{8}-\d{6}-.+-[0-9a-f]{6}")
+
+
+def plan_rollback(occasion: Occasion) -> Plan:
+    """What `gate rollback SUBJECT` would run; the subject is a migration's tag or a release's id.
+
+    Raises:
+        ConfigurationError: the subject is neither, or is not applied.
+    """
+    settings = occasion.settings
+    seen = survey(settings, occasion.connection)
+    choice = _choose(occasion, seen)
+    taken = choice.taken
+    after = seen.ledger.model_copy(update={"rows": rows_after(seen.ledger, taken)})
+    refused, notes = judged(taken, *seen.now_with(after), seen.tool.name)
+    found = seen.tool.rollbacks(seen.folder, rollback_folder(settings), seen.folder.migrations)
+    texts = {r.tag: r for r in found.rollbacks}
+    scripts = tuple(_script(seen, t, texts[t.migration.tag]) for t in taken if t.migration.tag in texts)
+    own = tuple(texts[t.migration.tag] for t in taken if t.migration.tag in texts)
+    tags = {t.migration.tag for t in taken}
+    return Plan(
+        target=settings.target,
+        identity=occasion.identity,
+        tool=seen.tool.name,
+        generation=seen.folder.generation,
+        ledger_schema=seen.ledger.schema_name,
+        ledger_table=seen.ledger.table,
+        ledger_head=seen.ledger.head,
+        migrations=tuple(_line(line, texts, tags) for line in seen.lines),
+        pending=scripts,
+        problems=(
+            *seen.ledger_problems,
+            *choice.problems,
+            *refused,
+            *(_missing(t.migration) for t in taken if t.migration.tag not in texts),
+            *(p for p in found.problems if p.tag in tags),
+            *read_rollbacks(own, occasion.identity.major),
+        ),
+        hazards=(
+            *_staying(seen, taken),
+            *read_migrations(_only_sql(own), occasion.identity.major)[1],
+            *notes,
+            *(note for note in found.notes if any(tag in note for tag in tags)),
+        ),
+        policy_digest=digest_of(occasion.policy),
+        tools=occasion.tools,
+        purpose=Purpose.ROLLBACK,
+        subject=occasion.subject,
+        title=f"take back {listing([t.migration.tag for t in taken])}",
+        ledger_after=tuple(row.model_copy(update={"id": None}) for row in after.rows),
+    )
+
+
+def _choose(occasion: Occasion, seen: Survey) -> Choice:
+    subject, target = occasion.subject, occasion.settings.target
+    if not RELEASE_ID.fullmatch(subject) or not Record.exists(occasion.store, target, subject):
+        return back_to(seen.folder, seen.ledger, seen.tool.rows, subject)
+    tags = _applied_by(Record.open(occasion.store, target, subject))
+    return of_release(seen.folder, seen.ledger, seen.tool.rows, subject, tags)
+
+
+def _applied_by(record: Record) -> list[str]:
+    """The migrations that a release brought to production.
+
+    Raises:
+        ConfigurationError: it brought none.
+    """
+    planned, applied = record.last("planned"), record.last("applied")
+    plan = Plan.model_validate(planned.body["plan"]) if planned else None
+    if plan is None or applied is None or plan.purpose is not Purpose.RELEASE:
+        raise ConfigurationError(
+            f"{record.release} applied no migrations, so there is nothing of it to take back",
+            hint=f"`gate report {record.release}` says what it did",
+        )
+    return [m.tag for m in plan.pending]
+
+
+def _script(seen: Survey, taken: Taken, rollback: Rollback) -> Migration:
+    place = seen.ledger.schema_name, seen.ledger.table
+    statements = (*pieces(rollback.text, rollback.file), seen.tool.forget(*place, taken.row))
+    return script(taken.migration.tag, rollback.file, statements)
+
+
+def _only_sql(own: tuple[Rollback, ...]) -> tuple[Migration, ...]:
+    """The rollback files without the gate's own part, for whoever looks for hazards."""
+    return tuple(script(r.tag, r.file, (r.text,)) for r in own)
+
+
+def _line(line: PlannedMigration, texts: dict[str, Rollback], tags: set[str]) -> PlannedMigration:
+    if line.tag not in tags or line.tag not in texts:
+        return line
+    return line.model_copy(update={"sentence": f"taken back by {texts[line.tag].file}"})
+
+
+def _missing(migration: Migration) -> Problem:
+    return Problem(
+        tag=migration.tag,
+        kind="rollback",
+        cause=f"{migration.tag} has no rollback SQL",
+        remedy=f"write it; `gate rollback --draft {migration.tag}` makes a draft of it",
+    )
+
+
+def _staying(seen: Survey, taken: tuple[Taken, ...]) -> list[str]:
+    tags = staying(seen.folder, seen.ledger, seen.tool.rows, taken)
+    return [f"{listing(tags)} came later and stays applied: it may need what is taken back"] if tags else []
