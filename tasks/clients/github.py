@@ -180,7 +180,9 @@ class GitHub:
                 f"GitHub's rate limit is used up for {_wait(answer, 1) / 60:.0f} min", hint="try again then"
             )
         raise ConfigurationError(
-            f"GitHub answered {answer.status_code} to {answer.request.method} {path}", hint=self._remedy(answer)
+            f"GitHub answered {answer.status_code} to {answer.request.method} {path}",
+            hint=self._remedy(answer),
+            status=answer.status_code,
         )
 
     def _remedy(self, answer: httpx.Response) -> str:

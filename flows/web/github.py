@@ -1,0 +1,78 @@
+"""/github/webhook: a deployment on GitHub asks whether it may go on, and is answered when its release has ended."""
+
+import logging
+import threading
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from config.settings import Settings, SettingsError, load
+from flows.web.serving import Serving
+from flows.web.work import TooBusyError
+from tasks.clients.github import GitHub
+from tasks.gate.errors import GateError
+from tasks.gate.github_webhook import EVENT, RULE, forgery, read_ask
+from tasks.github_asks import answer_asks, keep_ask
+
+KEPT_SECONDS = 8.0  # GitHub waits 10, and does not deliver again by itself
+EVERY_SECONDS = 10.0
+
+log = logging.getLogger("gate.web")
+
+
+def github_wanted(settings: Settings) -> bool:
+    """True when GitHub may ask: there is a secret to know it by, and a repository and token to answer with."""
+    return bool(settings.github_webhook_secret and settings.github_repository and settings.github_token)
+
+
+def routes(serving: Serving) -> list[Route]:
+    """The webhook, where it is configured."""
+    settings = serving.settings
+    if not github_wanted(settings) or settings.github_webhook_secret is None or settings.github_repository is None:
+        return []
+    secret, repository = settings.github_webhook_secret.get_secret_value(), settings.github_repository
+
+    async def webhook(request: Request) -> Response:
+        body = await request.body()
+        if why := forgery(secret, request.scope["headers"], body):
+            log.warning("a delivery to /github/webhook is not GitHub's: %s", why)
+            return JSONResponse({"error": "unsigned"}, status_code=401)
+        ask = None
+        if request.headers.get(EVENT.decode()) == RULE:
+            ask = read_ask(body, repository=repository, api_url=settings.github_api_url, now=datetime.now(UTC))
+        if ask is None:
+            return JSONResponse({"ignored": True})
+        wanted = ask
+        try:
+            new = await serving.work.within(KEPT_SECONDS, lambda: keep_ask(serving.store, settings.target, wanted))
+        except (GateError, TooBusyError, TimeoutError):
+            # The one honest answer: GitHub shows the delivery as failed, and a person can let it deliver again.
+            return JSONResponse({"error": "the store does not answer; deliver again"}, status_code=503)
+        return JSONResponse({"heard": True, "new": new}, status_code=202)
+
+    return [Route("/github/webhook", webhook, methods=["POST"])]
+
+
+def answer_until(serving: Serving, stop: threading.Event) -> None:
+    """Answer what waits, again and again; a store or a GitHub that is away costs a round."""
+    said = ""
+    while not stop.wait(EVERY_SECONDS):
+        try:
+            answer_asks(serving.store, serving.settings.target, _github(serving.settings), datetime.now(UTC))
+            said = ""
+        except GateError as error:
+            if error.message != said:
+                log.warning("deployments that wait on GitHub are not answered yet: %s", error.message)
+            said = error.message
+
+
+def _github(settings: Settings) -> GitHub:
+    """GitHub with the token of now: that of an app lasts an hour, and the file that names it is renewed by others."""
+    try:
+        token = load()[0].github_token or settings.github_token
+    except SettingsError:
+        token = settings.github_token
+    return GitHub(settings.github_api_url, settings.github_repository or "", token or SecretStr(""))
