@@ -155,6 +155,16 @@ class Recovery(Section):
     )
 
 
+class Slack(Section):
+    """What Slack is told besides the ask."""
+
+    on_call: str | None = Field(
+        None,
+        pattern=r"^(S[A-Z0-9]{2,20}|here|channel)$",
+        description="Id of the user group that is mentioned when a release needs a person now; or here, or channel.",
+    )
+
+
 class Policy(Section):
     """gate.toml."""
 
@@ -166,6 +176,7 @@ class Policy(Section):
     apply: Apply = Apply()
     verify: Verify = Verify()
     recovery: Recovery = Recovery()
+    slack: Slack = Slack()
 
     @field_validator("people")
     @classmethod

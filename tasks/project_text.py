@@ -21,6 +21,7 @@ SAMPLES: Mapping[str, object] = {
     "count_losing_data": 2,
     "prefect_ui": False,
     "invariants": "invariants",
+    "on_call": "S0123456789",
 }
 EXECUTE = {"npm": "npx", "pnpm": "pnpm", "yarn": "yarn", "bun": "bunx"}
 COMMANDS = """\

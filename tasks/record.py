@@ -19,7 +19,7 @@ from tasks.gate.story import Story, fold
 __all__ = ["Event", "Record", "new_owner", "release_ids"]
 
 DECISIONS = ("approved", "rejected", "expired")
-FREE = (*DECISIONS, "noted")  # anybody may write these, whoever acts on the release
+FREE = (*DECISIONS, "noted", "slack")  # anybody may write these, whoever acts on the release
 PATIENCE_SECONDS = 30.0  # how long an unreachable store is tried again once the release is under way
 
 

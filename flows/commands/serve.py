@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from config.policy import Policy
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from flows.options import as_json, settings_and_policy
 from tasks.gate.errors import ConfigurationError
 
@@ -35,9 +35,21 @@ def command(*, as_json: bool) -> int:
     log_to_standard_error(as_json=as_json)
     if not wanted:
         return _offer_deployments(settings, policy, api)
-    with serving_doors(settings, policy) as address:
+    with serving_doors(settings, _policy_now) as address:
         click.echo(f"answering on {address}; Ctrl-C stops")
         return _offer_deployments(settings, policy, api) if api else _wait_for_a_signal()
+
+
+def _policy_now() -> Policy:
+    """The policy as it is in the file at this moment: what was reviewed since this process started counts.
+
+    Raises:
+        ConfigurationError: it cannot be read, so nothing can be decided.
+    """
+    try:
+        return settings_and_policy()[1]
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _wait_for_a_signal() -> int:

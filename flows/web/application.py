@@ -5,12 +5,12 @@ from types import ModuleType
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from flows.web import github, health
+from flows.web import github, health, slack_door
 from flows.web.limits import Limits
 from flows.web.serving import Serving
 
 # Each offers `routes(serving)`, which is empty where its settings are missing. A door is one file and one line here.
-DOORS: tuple[ModuleType, ...] = (health, github)
+DOORS: tuple[ModuleType, ...] = (health, slack_door, github)
 
 
 def application(serving: Serving) -> Starlette:

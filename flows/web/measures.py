@@ -22,6 +22,18 @@ class Measures:
             buckets=ANSWER_SECONDS,
             registry=self.registry,
         )
+        self.slack_refusals = Counter(
+            "gate_slack_refusals_total",
+            "Requests to the Slack door that were refused before anything was decided.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.slack_failures = Counter(
+            "gate_slack_failures_total",
+            "Calls to Slack that did not do what was asked, by what they were for.",
+            ["for"],
+            registry=self.registry,
+        )
         self.defects = Counter(
             "gate_http_defects_total", "Requests that met an error nobody foresaw.", registry=self.registry
         )

@@ -29,7 +29,7 @@ class Work:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="gate-work")
         self._room = threading.BoundedSemaphore(most)
 
-    def begin(self, act: Callable[[], T]) -> "Future[T]":
+    def begin(self, act: Callable[[], T]) -> Future[T]:
         """Begin a piece of work now.
 
         Raises:
@@ -59,6 +59,6 @@ class Work:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def wait_for(future: "Future[T]", seconds: float) -> T:
+async def wait_for(future: Future[T], seconds: float) -> T:
     """The result of work that was begun; a TimeoutError leaves it running."""
     return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), max(0.0, seconds))

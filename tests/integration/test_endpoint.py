@@ -21,7 +21,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     settings = Settings.model_validate(
         {"target": "shop", "store_url": tmp_path.as_uri(), "serve_listen": "127.0.0.1:0"}
     )
-    with serving_doors(settings, Policy()) as found:
+    with serving_doors(settings, Policy) as found:
         yield found
 
 
@@ -70,7 +70,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(address: str, monkeypatch
 def test_a_connection_that_says_nothing_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(endpoint, "HEAD_SECONDS", 0.4)
     settings = Settings.model_validate({"store_url": tmp_path.as_uri(), "serve_listen": "127.0.0.1:0"})
-    with serving_doors(settings, Policy()) as address:
+    with serving_doors(settings, Policy) as address:
         assert raw(address, b"GET /heal") == b""
 
 

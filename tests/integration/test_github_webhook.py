@@ -56,7 +56,7 @@ def served(tmp_path: Path, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) 
             "github_webhook_secret": SECRET,
         }
     )
-    with serving_doors(settings, Policy()) as address:
+    with serving_doors(settings, Policy) as address:
         yield f"{address}/github/webhook"
 
 

@@ -1,0 +1,277 @@
+"""An approval in Slack, from the ask to the final sentence, and what happens when Slack or the store is away."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flows.web import slack_messages
+from tasks.clients.object_store import Unreachable
+from tasks.decide import decide
+from tasks.gate.slack_binding import bindings
+from tests.integration.slack_stage import ANN, GUEST, JON, MIRA, Stage, stage, wait_until
+from tests.servers.slack import CHANNEL, Workspace, send, workspace
+from tests.servers.slack_limits import as_read
+
+
+@pytest.fixture
+def slack() -> Iterator[Workspace]:
+    with workspace() as found:
+        yield found
+
+
+@pytest.fixture
+def here(slack: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(slack_messages, "POLL_SECONDS", 0.1)
+    with stage(slack, tmp_path) as found:
+        yield found
+
+
+def test_a_release_is_asked_for_approved_and_ends_in_one_message(here: Stage):
+    record = here.ask()
+    message = here.message()
+    assert as_read(message.blocks).startswith("Approve? 1 migration to shop\n")
+    assert here.press(user=JON).status_code == 200
+    (decision,) = here.decisions()
+    assert decision.kind == "approved"
+    assert (decision.body["who"], decision.body["identity"], decision.body["door"]) == ("jon", JON, "slack")
+    wait_until(lambda: not message.buttons, "the buttons to go")
+    assert f"Approved by @{JON}" in as_read(message.blocks)
+    record.append("applying", {"attempt": 1})
+    wait_until(lambda: as_read(message.blocks).startswith("Applying: "), "the message to follow")
+    here.end(record)
+    wait_until(lambda: as_read(message.blocks).startswith("Released: 1 migration to shop\nIt is in"), "the end")
+    assert len(here.slack.top()) == 1
+
+
+def test_the_plan_lies_in_the_thread_and_the_message_names_its_checksum(here: Stage):
+    here.ask()
+    message = here.message()
+    (name, content) = next(iter(here.slack.files.values()))
+    assert name == f"{here.release}.md"
+    assert b'ALTER TABLE "orders" ADD COLUMN "channel"' in content
+    assert here.slack.shared[0]["thread_ts"] == message.ts
+    wait_until(lambda: hashlib.sha256(content).hexdigest() in message.text, "the checksum")
+    assert f"{name} in the thread, SHA-256 {hashlib.sha256(content).hexdigest()}" in as_read(message.blocks)
+
+
+def test_where_files_are_not_allowed_the_message_names_the_command(here: Stage):
+    here.slack.fails("files.getUploadURLExternal", "file_uploads_disabled")
+    here.ask()
+    wait_until(lambda: bool(here.slack.top()), "a message")
+    assert f"The whole plan: gate report {here.release}" in as_read(here.slack.top()[0].blocks)
+    assert here.slack.files == {}
+
+
+def test_the_button_holds_256_random_bits_that_the_record_binds(here: Stage):
+    record = here.ask()
+    message = here.message()
+    (bound,) = bindings(here.events())
+    assert {button["value"] for button in message.buttons.values()} == {bound.id}
+    assert len(bound.id) == 43
+    assert (bound.channel, bound.ts, bound.digest) == (CHANNEL, message.ts, record.events[-1].body["digest"])
+    assert bound.expires_at is not None
+
+
+def test_a_no_asks_for_its_reason_and_needs_one(here: Stage):
+    here.ask()
+    assert here.press("gate_reject").status_code == 200
+    wait_until(lambda: bool(here.slack.views), "the form")
+    view = here.slack.views[0]["view"]
+    assert here.decisions() == []
+    short = send(here.address, here.slack.form_payload(view, JON, "  "))
+    assert short.json() == {"response_action": "errors", "errors": {"reason": "say in a few words why"}}
+    assert here.decisions() == []
+    sent = send(here.address, here.slack.form_payload(view, JON, "not on a Friday"))
+    assert (sent.status_code, sent.content) == (200, b"")
+    (decision,) = here.decisions()
+    assert (decision.kind, decision.body["comment"]) == ("rejected", "not on a Friday")
+    message = here.message()
+    wait_until(lambda: not message.buttons, "the buttons to go")
+    assert "not on a Friday" in as_read(message.blocks)
+
+
+def test_who_comes_second_is_told_who_was_first(here: Stage):
+    here.ask()
+    here.press(user=JON)
+    message = here.message()
+    payload = {**late_payload(here, message), "user": {"id": ANN, "team_id": "T0WORKSPACE"}}
+    assert send(here.address, payload).status_code == 200
+    assert "was decided already: approved by jon (slack) at" in here.told()
+    assert len(here.decisions()) == 1
+
+
+def late_payload(here: Stage, message: Any) -> dict[str, Any]:
+    """A press of a button that is gone meanwhile: an old window still shows it."""
+    first = next(
+        body for body in (*message.earlier, message.body) if any(b["type"] == "actions" for b in body["blocks"])
+    )
+    shown = type(message)(ts=message.ts, body=first, channel=message.channel)
+    return here.slack.payload(shown, JON, "gate_approve")
+
+
+def test_a_decision_at_another_door_shows_in_slack_and_makes_its_buttons_say_so(here: Stage):
+    here.ask()
+    message = here.message()
+    made = decide(here.settings, here.policy, here.release, door="command-line", identity="jon-os", approved=True)
+    assert made.ruling.accepted
+    wait_until(lambda: not message.buttons, "the buttons to go", seconds=5.0)
+    assert send(here.address, late_payload(here, message)).status_code == 200
+    assert "was decided already: approved by jon (command-line)" in here.told()
+
+
+def test_the_one_who_started_it_may_not_approve_it_in_slack_either(here: Stage):
+    here.ask()
+    here.press(user=MIRA)
+    assert "mira started this release" in here.told()
+    assert here.decisions() == []
+    assert here.press(user=JON).status_code == 200
+    assert len(here.decisions()) == 1
+
+
+def test_a_refused_person_leaves_the_request_open_for_others(here: Stage):
+    here.ask()
+    here.press(user=GUEST)
+    assert "you are a guest" in here.told()
+    assert here.message().buttons
+    here.press(user=JON)
+    assert [d.body["who"] for d in here.decisions()] == ["jon"]
+
+
+def test_a_policy_that_was_reviewed_meanwhile_counts_and_an_old_ask_does_not(here: Stage):
+    here.ask()
+    message = here.message()
+    here.policy = here.policy.model_copy(
+        update={"approval": here.policy.approval.model_copy(update={"approvers": ("ann",)})}
+    )
+    send(here.address, here.slack.payload(message, JON, "gate_approve"))
+    assert "gate.toml is not what it was" in here.told()
+    assert here.decisions() == []
+
+
+def test_slack_down_loses_nothing_and_the_message_comes_when_it_is_back(here: Stage):
+    here.slack.away = True
+    record = here.ask()
+    wait_until(lambda: here.slack.knocks > 0, "a call in vain")
+    record.append("noted", {"sentence": "the release goes on all the same"})
+    here.slack.away = False
+    message = here.message()
+    assert message.buttons
+
+
+def test_a_post_that_may_have_arrived_is_void_and_posted_anew_under_another_id(here: Stage):
+    here.slack.acts_then_hangs.add("chat.postMessage")
+    here.ask()
+    wait_until(lambda: "voided" in here.notes(), "the void")
+    here.slack.acts_then_hangs.clear()
+    wait_until(lambda: "posted" in here.notes(), "the second message")
+    first, second = here.slack.top()[0], here.slack.top()[-1]
+    assert first.buttons["gate_approve"]["value"] != second.buttons["gate_approve"]["value"]
+    send(here.address, here.slack.payload(first, JON, "gate_approve"))
+    assert here.told() == "this message was replaced by a newer one, whose buttons count; nothing was decided"
+    assert here.decisions() == []
+    send(here.address, here.slack.payload(second, JON, "gate_approve"))
+    assert len(here.decisions()) == 1
+
+
+def test_slack_that_asks_to_wait_is_waited_for(here: Stage):
+    here.slack.throttles("chat.postMessage", seconds=1)
+    here.ask()
+    assert here.message().buttons
+    assert here.notes()[:2] == ["posting", "posted"]
+
+
+def test_a_message_that_cannot_be_changed_is_answered_in_its_thread(here: Stage):
+    here.ask()
+    message = here.message()
+    wait_until(lambda: "SHA-256" in message.text, "the first update")
+    here.slack.fails("chat.update", "cant_update_message", times=50)
+    here.press()
+    wait_until(lambda: any(m.body.get("thread_ts") == message.ts for m in here.slack.messages), "the answer below it")
+    assert here.slack.messages[-1].text.startswith("Approved: 1 migration to shop\nApproved by jon (slack).")
+
+
+def test_a_release_that_needs_a_person_calls_the_group_once(here: Stage):
+    record = here.ask()
+    message = here.message()
+    here.press()
+    record.append("not_recovered", {"sentence": "the disk is full", "next": "look"})
+    wait_until(lambda: "paged" in here.notes(), "the call")
+    calls = [m for m in here.slack.messages if m.body.get("thread_ts") == message.ts]
+    (call,) = calls
+    assert call.text.startswith("<!subteam^S0ONCALL> A person is needed now: 1 migration to shop. The disk is full.")
+    assert call.text.endswith(f"Next: `gate resume {here.release}`")
+    assert calls[0].body["reply_broadcast"] is True
+    time.sleep(2.0)
+    assert len([m for m in here.slack.messages if m.body.get("thread_ts") == message.ts]) == 1
+
+
+def test_a_store_that_hangs_is_answered_for_in_time_and_the_outcome_is_told_later(
+    here: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    here.ask()
+    message = here.message()
+    hanging = threading.Event()
+    honest = type(here.store).create
+
+    def slow(store: Any, key: str, body: bytes) -> None:
+        if '"kind":"approved"' in body.decode():
+            hanging.wait(10)
+        honest(store, key, body)
+
+    monkeypatch.setattr(type(here.store), "create", slow)
+    began = time.monotonic()
+    answer = send(here.address, here.slack.payload(message, JON, "gate_approve"))
+    assert answer.status_code == 200
+    assert time.monotonic() - began < 2.9
+    assert "it is not known yet whether it counts" in here.told()
+    assert here.decisions() == []
+    hanging.set()
+    assert f"approved {here.release} as jon" in here.told(2)
+    assert len(here.decisions()) == 1
+
+
+def test_a_store_that_is_away_decides_nothing_and_the_person_is_told(here: Stage, monkeypatch: pytest.MonkeyPatch):
+    here.ask()
+    message = here.message()
+
+    def away(_store: Any, _key: str, _body: bytes) -> None:
+        raise Unreachable("the store does not answer")
+
+    monkeypatch.setattr("flows.web.slack_decision.PATIENCE_SECONDS", 0.2)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(here.store), "create", away)
+        send(here.address, here.slack.payload(message, JON, "gate_approve"))
+        assert "the store does not answer: whether your answer was recorded is not known" in here.told()
+    assert here.decisions() == []
+
+
+def test_a_second_endpoint_takes_over_what_the_first_posted(here: Stage, slack: Workspace, tmp_path: Path):
+    here.ask()
+    message = here.message()
+    with stage(slack, tmp_path) as other:
+        other.release = here.release
+        send(other.address, slack.payload(message, JON, "gate_approve"))
+        wait_until(lambda: not message.buttons, "the buttons to go")
+    assert len(here.decisions()) == 1
+    assert len(slack.top()) == 1
+
+
+def test_metrics_count_what_was_refused(here: Stage):
+    httpx.post(f"{here.address}/slack/interactions", content=b"payload=x")
+    said = httpx.get(f"{here.address}/metrics").text
+    assert 'gate_slack_refusals_total{reason="headers"} 1.0' in said
+    assert 'gate_http_answers_total{route="/slack/interactions",status="401"} 1.0' in said
+
+
+def test_an_ask_that_expires_loses_its_buttons(here: Stage):
+    here.ask(hours=2.5 / 3600)
+    wait_until(lambda: bool(here.slack.top()), "a message")
+    message = here.slack.top()[0]
+    wait_until(lambda: not message.buttons, "the buttons to go")
+    assert "the request expired at" in as_read(message.blocks)
