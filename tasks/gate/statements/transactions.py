@@ -1,15 +1,12 @@
 """Which statements PostgreSQL takes inside a transaction block, by its parse tree and the server's major version."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from tasks.gate import sql
+from tasks.gate.effect import Rule
 from tasks.gate.sql import ParsedStatement
 from tasks.gate.statements.bodies import do_body
-
-# "yes": in a transaction and outside of one; "no": only outside; "required": only inside; "never": neither, such as
-# VACUUM in a DO block; "depends": the catalog knows; "unknown": nobody knows before it runs.
-Rule = Literal["yes", "no", "required", "never", "depends", "unknown"]
 
 OFF = ("false", "off", "0")
 SLOT_OPTIONS = ("create_slot", "connect")  # CREATE SUBSCRIPTION needs no slot when one of them is off

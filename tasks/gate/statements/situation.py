@@ -1,0 +1,12 @@
+"""What is true around a statement: the server's major version, and what this release has made so far."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Situation:
+    """Grows from statement to statement of one release."""
+
+    major: int
+    new: set[str] = field(default_factory=set)  # relations that earlier statements of this release make, as written
+    domains: frozenset[str] | None = None  # names of domains, without schema; None when nobody has asked the catalog
