@@ -7,6 +7,7 @@ import psycopg
 
 from config.policy import Policy
 from config.settings import Settings
+from tasks.clients.domains import domains
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.identity import Identity
 from tasks.gate.model import digest_of
@@ -34,7 +35,7 @@ def make_plan(
         Refused: the folder cannot be read as the tool reads it.
     """
     seen = survey(settings, connection)
-    script_problems, hazards = read_migrations(seen.pending, identity.major)
+    read = read_migrations(seen.pending, identity.major, domains(connection) if seen.pending else None)
     found = seen.tool.rollbacks(seen.folder, rollback_folder(settings), seen.pending)
     return Plan(
         target=settings.target,
@@ -50,11 +51,12 @@ def make_plan(
         problems=(
             *seen.ledger_problems,
             *seen.problems,
-            *seen.tool.explain(script_problems),
+            *seen.tool.explain(read.problems),
             *found.problems,
             *read_rollbacks(found.rollbacks, identity.major),
         ),
-        hazards=(*seen.notes, *seen.tool.remarks(seen.lines, seen.pending), *hazards, *found.notes),
+        hazards=(*seen.notes, *seen.tool.remarks(seen.lines, seen.pending), *read.hazards, *found.notes),
+        effects=read.effects,
         policy_digest=digest_of(policy),
         tools=tools,
     )

@@ -53,7 +53,7 @@ def plan_rollback(occasion: Occasion) -> Plan:
         ),
         hazards=(
             *_staying(seen, taken),
-            *read_migrations(_only_sql(own), occasion.identity.major)[1],
+            *read_migrations(_only_sql(own), occasion.identity.major).hazards,
             *notes,
             *(note for note in found.notes if any(tag in note for tag in tags)),
         ),

@@ -1,20 +1,31 @@
 """Reads the SQL of a plan with PostgreSQL's parser: what refuses the release, and what somebody should know."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from tasks.gate import sql
-from tasks.gate.hazards import hazards
+from tasks.gate.effect import Effect
 from tasks.gate.new_values import new_value_problems
 from tasks.gate.plan import Migration, Problem, Rollback
 from tasks.gate.refusals import refusals
+from tasks.gate.statements import effects, sentences
 
 
-def read_migrations(pending: Sequence[Migration], major: int) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
-    """Problems and hazards of the pending migrations.
+class Reading(NamedTuple):
+    """What the SQL of a plan says of itself."""
+
+    problems: tuple[Problem, ...]  # refuse the release
+    effects: tuple[Effect, ...]  # of each statement, in the order of execution
+    hazards: tuple[str, ...]  # sentences for the approver
+
+
+def read_migrations(pending: Sequence[Migration], major: int, domains: Collection[str] | None = None) -> Reading:
+    """What the pending migrations do, and what refuses them.
 
     Args:
         pending: in the order of execution.
         major: production's major version.
+        domains: names of production's domains; None when nobody has asked.
     """
     problems: list[Problem] = []
     found: list[tuple[str, sql.ParsedStatement]] = []
@@ -23,7 +34,8 @@ def read_migrations(pending: Sequence[Migration], major: int) -> tuple[tuple[Pro
         problems += refusals(migration.tag, parsed, unreadable, major)
         found += [(migration.tag, statement) for statement in parsed]
     enum_problems, enum_hazards = new_value_problems(found, major)
-    return (*problems, *enum_problems), (*hazards([statement for _, statement in found]), *enum_hazards)
+    does = effects(found, major, None if domains is None else frozenset(domains))
+    return Reading((*problems, *enum_problems), does, (*sentences(does), *enum_hazards))
 
 
 def read_rollbacks(rollbacks: Sequence[Rollback], major: int) -> tuple[Problem, ...]:

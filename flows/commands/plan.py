@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from flows.options import as_json, print_json, settings_and_policy
+from tasks.gate import effect_words
 from tasks.gate.plan import Plan, State
 
 HEAD = 96  # characters of a statement that fit a line
@@ -56,6 +57,7 @@ def document(plan: Plan) -> dict[str, Any]:
         ],
         "problems": [p.model_dump(mode="json") for p in plan.problems],
         "hazards": list(plan.hazards),
+        "statements": [effect_words.document(effect) for effect in plan.effects],
     }
 
 
@@ -70,6 +72,7 @@ def _show(plan: Plan, *, whole: bool) -> None:
         if line.state not in {State.APPLIED, State.PENDING}:
             click.echo(f"  {line.state:<10} {line.tag}  {line.sentence}")
     back = {r.tag: r.file for r in plan.rollbacks}
+    does = effect_words.by_piece(plan.effects)
     for migration in plan.pending:
         click.echo(
             f"\n  pending    {migration.tag}  ({migration.hash[:12]}, rollback: {back.get(migration.tag, 'none')})"
@@ -77,6 +80,8 @@ def _show(plan: Plan, *, whole: bool) -> None:
         for number, statement in enumerate(migration.statements, 1):
             text = statement.strip()
             click.echo(f"    {number:>3}  {text if whole else _head(text)}")
+            for effect in does.get((migration.tag, number - 1), ()):
+                click.echo(f"         {effect_words.line(effect)}")
     for hazard in plan.hazards:
         click.echo(f"\n  hazard: {hazard}")
     for problem in plan.problems:

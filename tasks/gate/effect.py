@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from tasks.gate.model import Model
-from tasks.gate.rehearsal import MODES, spelled, strength
+from tasks.gate.rehearsal import MODES, strength
 
 (
     ACCESS_SHARE,
@@ -97,12 +97,6 @@ def strongest_of(several: Iterable[Touched]) -> tuple[Touched, ...]:
         if before is None or (touched.lock and strength(touched.lock) > _strength(before)):
             found[touched.name] = touched
     return tuple(found.values())
-
-
-def lock_words(effect: Effect) -> str:
-    """The strongest lock that others can wait for: `ACCESS EXCLUSIVE on orders`; "no lock" without any."""
-    strongest = effect.strongest
-    return f"{spelled(strongest.lock)} on {strongest.name}" if strongest else "no lock"
 
 
 def _strength(touched: Touched) -> int:

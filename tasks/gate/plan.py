@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from tasks.gate.effect import Effect
 from tasks.gate.identity import Identity
 from tasks.gate.model import Model, canonical, sha256
 
@@ -144,6 +145,7 @@ class Plan(Model):
     rollbacks: tuple[Rollback, ...] = ()  # of pending migrations, in the order of the plan
     problems: tuple[Problem, ...] = ()
     hazards: tuple[str, ...] = ()  # sentences for the approver: data loss, rewrites, long locks
+    effects: tuple[Effect, ...] = ()  # of each statement, in the order of execution; follows from the statements
     policy_digest: str = ""
     tools: dict[str, str] = Field(default_factory=dict)  # versions of the programs that will act
     purpose: Purpose = Purpose.RELEASE

@@ -135,7 +135,7 @@ def _sections(read: Reading, manifest: Manifest | None, problems: Sequence[str] 
         plan_section(plan) if plan else None,
         checks_section(read.findings) if read.findings else None,
         backup_section(read, manifest),
-        rehearsal_section(rehearsal, _production_seconds(read)) if rehearsal else None,
+        rehearsal_section(rehearsal, _production_seconds(read), plan.effects if plan else ()) if rehearsal else None,
         rollback_section(rehearsal.rollback) if rehearsal else None,
         approval_section(read),
         production_section(read),

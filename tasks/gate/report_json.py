@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.gate import effect_words
 from tasks.gate.report_blocks import Step, Tone
 from tasks.gate.report_ending import RECOVERY
 from tasks.gate.report_reading import Reading
@@ -27,7 +28,8 @@ def document(
     `format` 1; `id`, `target`, `state`, `sentence`, `next`; `outcome`, `exit_code`: null until it is closed;
     `opened_at`, `closed_at` (UTC, ISO 8601), `started_by`, `door`, `host`; `identity`;
     `steps[]`: `key`, `title`, `state`, `sentence`, `seconds`;
-    `plan`: `digest`, `verdict`, `migrations[]` (`tag`, `state`), `pending[]`, `problems[]`, `hazards[]`, `rollbacks[]`;
+    `plan`: `digest`, `verdict`, `migrations[]` (`tag`, `state`), `pending[]`, `problems[]`, `hazards[]`,
+    `statements[]` (as `gate plan --json` has them), `rollbacks[]`;
     `checks[]`: `check`, `title`, `verdict`, `sentence`, `evidence[]`, `hint`, `seconds`, `waiver`;
     `backup`: the record's `backed_up`, with the `proof` in it; `rehearsal` without the schema's text;
     `approval`: `asked` and `decision`; `applied`, `verified`: as recorded, null before;
@@ -88,6 +90,7 @@ def _plan(reading: Reading) -> dict[str, Any] | None:
         "pending": [m.tag for m in plan.pending],
         "problems": [p.model_dump(mode="json") for p in plan.problems],
         "hazards": list(plan.hazards),
+        "statements": [effect_words.document(effect) for effect in plan.effects],
         "rollbacks": [{"tag": r.tag, "file": r.file, "sha256": r.sha256} for r in plan.rollbacks],
     }
 

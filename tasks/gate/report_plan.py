@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.gate import wording
+from tasks.gate import effect_words, wording
 from tasks.gate.evidence import Finding, Verdict
 from tasks.gate.plan import Migration, Plan, PlannedMigration, State
 from tasks.gate.report_blocks import Block, Cell, Code, Fold, Lines, Section, Table, Tone, pairs
@@ -52,6 +52,9 @@ def _plan_blocks(plan: Plan) -> list[Block]:
     if plan.hazards:
         blocks.append(Lines(plan.hazards, noun="hazard", tone=Tone.WARN))
     blocks.append(_migrations(plan))
+    if plan.effects:
+        does = tuple((Cell(e.where), *(Cell(text) for text in effect_words.row(e))) for e in plan.effects)
+        blocks.append(Table(("Where", *effect_words.HEAD), does, noun="statement"))
     blocks += [_sql(migration) for migration in plan.pending]
     blocks += [
         Fold(f"Rollback SQL of {r.tag}: {r.file}", Code(r.text, "sql", title=f"sha256 {r.sha256}"), detail=True)

@@ -1,8 +1,10 @@
 """The report's part on the rehearsal: what each statement cost on the restored copy, and whether the way back holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tasks.gate import wording
+from tasks.gate.effect import Effect
+from tasks.gate.foreseen import disagreements
 from tasks.gate.rehearsal import (
     HARMLESS,
     WAITING,
@@ -19,12 +21,17 @@ from tasks.gate.report_blocks import Block, Cell, Code, Fold, Lines, Section, Ta
 SQL_SHOWN = 90  # characters of a statement in the table; the whole one folds below it
 
 
-def rehearsal_section(rehearsal: Rehearsal, applied: Mapping[tuple[str, int], float] | None = None) -> Section:
+def rehearsal_section(
+    rehearsal: Rehearsal,
+    applied: Mapping[tuple[str, int], float] | None = None,
+    effects: Sequence[Effect] = (),
+) -> Section:
     """What the plan did on the restored copy.
 
     Args:
         rehearsal: the figures.
         applied: seconds that the same statement took in production, by tag and index, when it ran there.
+        effects: what the plan foresaw; where the figures disagree with it, the report says so.
     """
     blocks: list[Block] = [_statements(rehearsal, applied or {})]
     if rehearsal.losses:
@@ -32,9 +39,12 @@ def rehearsal_section(rehearsal: Rehearsal, applied: Mapping[tuple[str, int], fl
     if rehearsal.surprises:
         lines = tuple(f"changed, though no statement names it: {s}" for s in rehearsal.surprises)
         blocks.append(Lines(lines, noun="surprise", tone=Tone.WARN))
+    notes = disagreements(effects, rehearsal)
+    if notes:
+        blocks.append(Lines(notes, noun="note", tone=Tone.WARN))
     locks = _locks(rehearsal)
     blocks += [*([locks] if locks.rows else []), *_whole_statements(rehearsal)]
-    tone = Tone.WARN if rehearsal.losses or rehearsal.surprises else Tone.GOOD
+    tone = Tone.WARN if rehearsal.losses or rehearsal.surprises or notes else Tone.GOOD
     return Section("rehearsal", "Rehearsal", rehearsal_sentence(rehearsal), tone, tuple(blocks))
 
 

@@ -6,6 +6,7 @@ from tasks.decide import record_decision
 from tasks.gate.approval import Decision, Judgement, Request, Standing, judge, request
 from tasks.gate.errors import Declined, Refused
 from tasks.gate.evidence import Finding, Verdict
+from tasks.gate.foreseen import disagreements
 from tasks.gate.hearing import Hearing, hearing
 from tasks.gate.manifest import Manifest, Proof
 from tasks.gate.people import person_of
@@ -114,6 +115,7 @@ def evidence(
         *(f"hazard: {h}" for h in plan.hazards),
         *(f"loses: {loss}" for loss in rehearsal.losses),
         *(f"changes without being named: {s}" for s in rehearsal.surprises),
+        *(f"rehearsed otherwise than foreseen: {note}" for note in disagreements(plan.effects, rehearsal)),
         f"way back: {rehearsal.rollback.sentence}" if rehearsal.rollback.sentence else "way back: restore",
         f"{manifest.id} is proved: restored in {duration(proof.restore_seconds)}; it lacks what is written after it",
     ]

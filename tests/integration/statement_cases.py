@@ -1,4 +1,4 @@
-"""Statements of PostgreSQL's manual, one a line, over one small schema: what the parse tree is asked and the servers are."""
+"""Statements of PostgreSQL's manual, one a line, over one small schema: put to the parse tree and to real servers."""
 
 # The schema that every case finds. Each case runs in a transaction of its own that is rolled back, so it is made once.
 SCHEMA = """
@@ -18,6 +18,7 @@ alter table t add constraint a_positive check (a > 0) not valid;
 alter table t add constraint o_fk foreign key (a) references o not valid;
 create unique index i on t (e);
 create index j on t (a);
+create index b_index on t (b);
 alter table t cluster on i;
 create trigger tr before insert on t for each row execute function touch();
 create rule r as on delete to o do also select 1;
@@ -37,6 +38,7 @@ create table p1 partition of p for values from (0) to (10);
 create table p2 partition of p for values from (10) to (20);
 create table q (id int not null, k int);
 create index p_k on only p (k);
+create index p_id on p (id);
 create index p1_k on p1 (k);
 create table f (id int primary key, t_id int);
 create unlogged table u (id int);
@@ -48,10 +50,11 @@ create foreign data wrapper w;
 create server far foreign data wrapper w;
 create foreign table ft (id int) server far;
 create index expr on k ((n + 1));
+create subscription sub connection 'host=/nowhere' publication pub with (connect = false);
 create role gate_cases nologin;
 """
 
-# Statement, then a line that says what is special about it, if anything is.
+# Every form of the manual that migrations use, and some that they should not.
 CASES = """
 ALTER TABLE t ADD COLUMN x int
 ALTER TABLE t ADD COLUMN x int DEFAULT 5 NOT NULL
@@ -330,10 +333,11 @@ ALTER TABLE ALL IN TABLESPACE pg_default SET TABLESPACE pg_default
 ALTER DATABASE postgres SET TABLESPACE pg_default
 DROP DATABASE gate_cases_x
 DROP TABLESPACE gate_cases_x
-ALTER SUBSCRIPTION none DISABLE
+ALTER SUBSCRIPTION sub SET (slot_name = NONE)
+ALTER SUBSCRIPTION sub CONNECTION 'host=/elsewhere'
+DROP SUBSCRIPTION sub
 DROP ROLE gate_cases
 SET ROLE gate_cases
-SECURITY LABEL ON TABLE t IS 'x'
 SET search_path TO other
 SET LOCAL work_mem = '8MB'
 RESET search_path
@@ -359,7 +363,7 @@ ANALYZE t
 ANALYZE t (a)
 CLUSTER t USING i
 CLUSTER t
-CLUSTER p USING p_k
+CLUSTER p USING p_id
 CLUSTER
 CREATE DATABASE gate_cases_x
 ALTER DATABASE postgres SET work_mem = '8MB'
@@ -371,3 +375,20 @@ DO $$ BEGIN EXECUTE 'DROP TABLE u'; END $$
 DO $$ BEGIN IF EXISTS (SELECT FROM o) THEN PERFORM 1; END IF; CREATE INDEX x ON t (a); END $$
 CALL nothing()
 """
+
+# What no transaction takes, each with the lock of somebody else that makes it wait while it is looked at. In this order
+# on one schema: each leaves what the next ones need.
+OUTSIDE = [
+    ("VACUUM t", "lock table t in share update exclusive mode"),
+    ("VACUUM (ANALYZE) t", "lock table t in share update exclusive mode"),
+    ("VACUUM FULL t", "lock table t in access share mode"),
+    ("CLUSTER", "lock table t in access share mode"),
+    ("CLUSTER p USING p_id", "lock table p in access share mode"),
+    ("CREATE INDEX CONCURRENTLY x ON t (a)", "lock table t in row exclusive mode"),
+    ("CREATE UNIQUE INDEX CONCURRENTLY y ON o (id)", "lock table o in row exclusive mode"),
+    ("DROP INDEX CONCURRENTLY b_index", "lock table t in row exclusive mode"),
+    ("REINDEX INDEX CONCURRENTLY j", "lock table t in row exclusive mode"),
+    ("REINDEX TABLE CONCURRENTLY t", "lock table t in row exclusive mode"),
+    ("ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY", "lock table p1 in row exclusive mode"),
+    ("DO $$ BEGIN UPDATE f SET t_id = 1; COMMIT; END $$", "lock table f in share mode"),
+]

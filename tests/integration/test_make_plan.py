@@ -89,6 +89,8 @@ def test_what_was_applied_is_not_pending_and_only_the_rest_is_read(project: Proj
     plan = project.plan()
     assert [line.state for line in plan.migrations] == [State.APPLIED, State.PENDING]
     assert plan.hazards == ("0001_m.sql, line 1: drops table a; its rows are gone",)
+    (effect,) = plan.effects
+    assert (effect.kind, effect.tag, effect.loses, effect.transaction) == ("DROP TABLE", "0001_m", "yes", "yes")
 
 
 def test_problems_of_the_ledger_and_of_the_sql_are_all_listed(project: Project) -> None:
