@@ -148,6 +148,20 @@ def load(environment: Mapping[str, str] | None = None) -> tuple[Settings, Policy
     return settings, policy
 
 
+def read_policy(file: Path) -> Policy:
+    """The policy as it is in the file now; the defaults where there is no file.
+
+    Raises:
+        SettingsError: as `load`.
+    """
+    document = _read_toml(file, required=False)
+    document.pop("settings", None)
+    try:
+        return Policy.model_validate(document)
+    except ValidationError as error:
+        raise SettingsError(_first_sentence(error, file)) from None
+
+
 def _read_secret_files(variables: dict[str, str]) -> None:
     for name in SECRETS:
         pointer = f"{PREFIX}{name.upper()}_FILE"

@@ -192,6 +192,11 @@ def _must_be_dead(earlier: str, story: Story, record: Record) -> None:
             f"release {earlier} waits for approval: {story.sentence}",
             hint=f"gate approve {earlier}, gate reject {earlier} --reason TEXT, or gate resume {earlier}",
         )
+    if story.state == "waiting for the window":
+        raise Busy(
+            f"release {earlier} is approved and waits: {story.sentence}",
+            hint=f"gate resume {earlier} waits on for it, gate reject {earlier} --reason TEXT stops it",
+        )
     if story.state == "halted":
         raise Busy(
             f"release {earlier} is halted: {story.sentence}",

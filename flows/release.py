@@ -2,13 +2,14 @@
 
 from flows.attempt import apply_and_verify, way_back
 from flows.checklist import Checklist
+from flows.holding import check_again_when_open
 from flows.waiting import decided, wait_for_decision
 from flows.wish import Wish
 from tasks.gate import report_markdown as shown
 from tasks.gate.evidence import counts
 from tasks.gate.outcome import Outcome, done, nothing_pending
 from tasks.release import Release
-from tasks.steps import ask, back_up, close, plan, preflight, recheck, rehearse
+from tasks.steps import ask, back_up, close, hold, plan, preflight, rehearse
 from tasks.workshop import Workshop
 
 
@@ -32,9 +33,9 @@ def walk(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -> O
         shown.rehearsal_markdown,
     )
     if not plan.touched_production(release):
-        evidence = ask.evidence(this, found, backup, proof, rehearsal)
+        evidence = ask.evidence(this, found, backup, proof, rehearsal, hold.passes(release, this))
         todo.wait("Ask", lambda: wait_for_decision(todo, release, workshop, this, evidence, wish), decided)
-        todo.step("Check again", lambda: recheck.recheck(release, workshop, this, backup), recheck.sentence)
+        check_again_when_open(todo, release, workshop, this, backup)
     failure = apply_and_verify(todo, release, workshop, this, rehearsal, backup)
     if failure is not None:
         return way_back(todo, release, workshop, this, rehearsal, failure)

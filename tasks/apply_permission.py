@@ -6,13 +6,14 @@ from tasks.gate.identity import Identity
 from tasks.gate.plan import Plan
 from tasks.release import Release
 from tasks.steps.ask import settled, standing
+from tasks.steps.hold import refuse_if_closed
 
 
 def refuse_unless_allowed(release: Release, plan: Plan) -> None:
     """Hold the first invariant where it matters, whatever the steps before did (design, section 6).
 
     Raises:
-        Refused: no proved backup, no approval of this digest, or a plan with problems.
+        Refused: no proved backup, no approval of this digest, a plan with problems, or a closed window.
         Declined: the approval expired.
     """
     if plan.problems:
@@ -28,6 +29,7 @@ def refuse_unless_allowed(release: Release, plan: Plan) -> None:
         raise Refused(
             f"no valid approval of this plan: {judgement.sentence}", hint="start a new release with `gate run`"
         )
+    refuse_if_closed(release, plan)
 
 
 def refuse_another_database(plan: Plan, found: Identity, *, primary: bool) -> None:

@@ -14,6 +14,8 @@ SAMPLES: Mapping[str, object] = {
     "review_file": "REVIEW.md",
     "review_approvals": 1,
     "waivable": ["staging-ledger", "staging-schema", "rollback"],
+    "long_transaction_seconds": 300,
+    "replica_lag_seconds": 30,
     "expected_database": "shop",
     "expected_system_identifier": "7412345678901234567",
     "self_approval": False,
@@ -38,6 +40,14 @@ COMMANDS = """\
 # name = "nothing-to-generate"
 # argv = {generate}
 """
+FREEZE = """\
+# When nothing is released, whatever the windows say; whole days, or moments such as 2026-12-20T18:00:00.
+# [[freeze]]
+# start = 2026-12-20
+# end = 2027-01-02
+# time_zone = "Europe/Berlin"
+# reason = "holidays"
+"""
 NOTHING_NEW = '{} drizzle-kit generate && test -z "$(git status --porcelain -- {})"'
 
 
@@ -59,8 +69,8 @@ def checks_text(finds: Finds) -> str:
 
 def policy_text() -> str:
     """Every other table of the policy, with its defaults commented out."""
-    tables = [_window_text(), _people_text()]
-    own = {"checks", "window", "people"}
+    tables = [_window_text(), FREEZE, _people_text()]
+    own = {"checks", "window", "freeze", "people"}
     tables += [_table(name, field) for name, field in Policy.model_fields.items() if name not in own]
     return "\n".join(tables)
 

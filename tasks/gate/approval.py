@@ -65,7 +65,7 @@ class Judgement(Model):
     emergency: tuple[Decision, ...] = ()  # the same of those who broke the glass
     required: int = 1
     missing: int = 0
-    break_glass: bool = False  # it is approved, and only as an emergency
+    break_glass: bool = False  # two people broke the glass: it is approved, whatever else was said, and passes windows
     uncounted: tuple[str, ...] = ()  # approvals that do not count under this policy, each with its reason
 
 
@@ -171,7 +171,7 @@ class _Tally:
         return len(self.ordinary) >= self.required or len(self.emergency) >= GLASS_BREAKERS
 
     def judgement(self, now: datetime) -> Judgement:
-        broken = self.enough and len(self.ordinary) < self.required
+        broken = len(self.emergency) >= GLASS_BREAKERS
         missing = 0 if self.enough else self.required - len(self.ordinary)
         standing, sentence = self._words(now, broken=broken, missing=missing)
         return Judgement(
@@ -189,7 +189,7 @@ class _Tally:
     def _words(self, now: datetime, *, broken: bool, missing: int) -> tuple[Standing, str]:
         yes = (*self.ordinary.values(), *self.emergency.values())
         words = listing([said("BREAK-GLASS by" if d.break_glass else "by", d) for d in yes], limit=len(yes) or 1)
-        loud = "BREAK-GLASS, without the usual approvals: " if broken else ""
+        loud = "BREAK-GLASS, " if broken else ""
         if now >= self.asked.expires_at:
             until = self.asked.expires_at.strftime("%Y-%m-%d %H:%M UTC")
             late = f"{loud}approved {words}, but the approval" if yes else "nobody decided, and the request"

@@ -2,7 +2,7 @@
 
 from tasks.gate.model import Model
 from tasks.gate.outcome import EXIT_BY_OUTCOME, INTERRUPTED, Outcome
-from tasks.gate.story import APPROVED, EXPIRED, HALTED, WAITING, Story
+from tasks.gate.story import APPROVED, EXPIRED, HALTED, HOLDING, WAITING, Story
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 STOPPED_BY_ITS_RUNNER = "Runner is shutting down."  # a deployment of the worker: nobody wanted the release to end
@@ -50,7 +50,7 @@ def _end_of_open(story: Story, run: RunState | None, seen: Seen) -> Outcome | No
     if story.state == EXPIRED:
         return Outcome(outcome="expired", sentence=story.sentence, exit_code=4)
     cancelled = run.type == "CANCELLED" and run.message != STOPPED_BY_ITS_RUNNER
-    if story.state in (WAITING, APPROVED) and not cancelled:
+    if story.state in (WAITING, HOLDING, APPROVED) and not cancelled:
         return None  # it waits in its record, whatever became of the process
     how = f"its run in Prefect ended as {run.name} while {story.state}, and nobody has taken it up"
     if seen.touched:

@@ -80,8 +80,9 @@ def _settled(release: str, heard: Hearing, decision: Decision, judged: Judgement
             decision=judged.decision,
         )
     holds = judged.standing is Standing.APPROVED and heard.holding and not heard.applying
-    if judged.standing is Standing.WAITING or (holds and not decision.approved):
-        return None
+    breaks = decision.break_glass and not judged.break_glass
+    if judged.standing is Standing.WAITING or (holds and (breaks or not decision.approved)):
+        return None  # what waits for its window can still be stopped, or let through in an emergency
     return Ruling(
         answer=Answer.ALREADY_DECIDED,
         sentence=f"release {release} was decided already: {judged.sentence}; nothing was changed",

@@ -160,6 +160,7 @@ _SPOKEN: dict[str, Callable[[Body], str]] = {
     "approved": _approved,
     "rejected": _rejected,
     "expired": _expired,
+    "holding": lambda body: text(body, "sentence") or "waiting for the window",
     "voided": _voided,
     "applying": _applying,
     "applied": _applied,

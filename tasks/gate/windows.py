@@ -21,6 +21,12 @@ class WindowStanding(Model):
     sentence: str
 
 
+def local_time(moment: datetime, time_zone: str) -> str:
+    """A moment by the wall clock of a time zone: `Mon 2026-03-09 09:00 Europe/Berlin`."""
+    local = moment.astimezone(zone(time_zone))
+    return f"{DAYS[local.weekday()].capitalize()} {local:%Y-%m-%d %H:%M} {time_zone}"
+
+
 def is_open(windows: Sequence[Window], moment: datetime) -> bool:
     """True when any window is open; without a window it always is.
 
@@ -66,8 +72,7 @@ def window_standing(windows: Sequence[Window], moment: datetime) -> WindowStandi
     change = next_change(windows, moment)
     if change is None:
         return WindowStanding(open=now_open, sentence="always open" if now_open else "never open")
-    local = change.astimezone(_zone(windows[0].time_zone))
-    when = f"{DAYS[local.weekday()].capitalize()} {local:%Y-%m-%d %H:%M} {windows[0].time_zone}"
+    when = local_time(change, windows[0].time_zone)
     return WindowStanding(open=now_open, sentence=f"open until {when}" if now_open else f"it opens on {when}")
 
 
@@ -83,7 +88,7 @@ def _is_open(window: Window, moment: datetime) -> bool:
             f"the deployment window {describe(window)} is never open",
             hint="give it days, and an end that differs from its start; the whole day is 00:00 to 24:00",
         )
-    local = moment.astimezone(_zone(window.time_zone))
+    local = moment.astimezone(zone(window.time_zone))
     minute = local.hour * 60 + local.minute
     today = DAYS[local.weekday()] in window.days
     if start < end:
@@ -97,7 +102,12 @@ def _minutes(clock: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
-def _zone(name: str) -> tzinfo:
+def zone(name: str) -> tzinfo:
+    """The time zone of an IANA name.
+
+    Raises:
+        ConfigurationError: there is none; names the nearest.
+    """
     if name.upper() == "UTC":
         return UTC  # also where the machine has no time zone database
     try:
@@ -106,7 +116,7 @@ def _zone(name: str) -> tzinfo:
         known = zoneinfo.available_timezones()
         close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
         raise ConfigurationError(
-            f"the deployment window names the time zone {name}, which does not exist here",
+            f"gate.toml names the time zone {name}, which does not exist here",
             hint=f"did you mean {close[0]}?"
             if close
             else "use an IANA name such as Europe/Berlin, or install the tzdata package"

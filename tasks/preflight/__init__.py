@@ -8,6 +8,7 @@ from tasks.gate.plan import Purpose
 from tasks.gate.redaction import secrets_of
 from tasks.preflight import (
     client_tools,
+    conditions,
     disk,
     github_review,
     identity,
@@ -46,6 +47,7 @@ CHECKS: tuple[Check[Question], ...] = (
     github_review.CHECK,
     version.CHECK,
     window.CHECK,
+    conditions.CHECK,
     production_health.CHECK,
     identity.CHECK,
     primary.CHECK,

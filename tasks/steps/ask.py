@@ -106,7 +106,12 @@ class Evidence(NamedTuple):
 
 
 def evidence(
-    plan: Plan, findings: tuple[Finding, ...], manifest: Manifest, proof: Proof, rehearsal: Rehearsal
+    plan: Plan,
+    findings: tuple[Finding, ...],
+    manifest: Manifest,
+    proof: Proof,
+    rehearsal: Rehearsal,
+    passes: str = "",
 ) -> Evidence:
     """What the approver reads: what, where, how long it holds which locks, what is lost, what the way back costs."""
     lines = [
@@ -126,6 +131,8 @@ def evidence(
             )
         elif finding.verdict is Verdict.WARN:
             lines.append(f"warning: {finding.title}: {finding.sentence}")
+    if passes:
+        lines.append(f"nothing is waited for: {passes}")
     return Evidence(tuple(lines), loses_data=bool(rehearsal.losses))
 
 

@@ -155,19 +155,18 @@ class Project:
         out, err = process.communicate(timeout=seconds)
         return Ended(process.returncode, out, err)
 
-    def waiting_release(self, seconds: float = 60) -> str:
-        """The id of the release that waits for approval, read from the record itself."""
+    def waiting_release(self, seconds: float = 60, *, state: str = "waiting for approval") -> str:
+        """The id of the release that waits for approval, or in another state, read from the record itself."""
         target = self.extra.get("GATE_TARGET", "shop")
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             store = open_store(self.store)
             current = TargetLog(store, target).current()
-            if current and Record.exists(store, target, current):
-                state = Record.open(store, target, current).story().state
-                if state == "waiting for approval":
-                    return current
+            there = current and Record.exists(store, target, current)
+            if there and current and Record.open(store, target, current).story().state == state:
+                return current
             time.sleep(0.1)
-        raise AssertionError("no release waits for approval")
+        raise AssertionError(f"no release is {state}")
 
     def sql(self, url: SecretStr, statement: str) -> list[tuple[Any, ...]]:
         """Run SQL as the owner of a database."""

@@ -38,6 +38,7 @@ NAMES = (
     "github-review",
     "version",
     "window",
+    "conditions",
     "health",
     "identity",
     "primary",
@@ -81,6 +82,7 @@ def test_a_release_that_is_ready_passes_everything(
     policy = {
         "checks": {"review_file": "REVIEW.md", "command": [{"name": "tests", "argv": ["true"]}]},
         "window": [{}],
+        "conditions": {"long_transaction_seconds": 300, "other_dump": True, "wraparound_vacuum": True},
     }
     with local_site() as site:
         well, at = site.answers("/health", 200), site.answers("/version", 200, body="7")

@@ -162,7 +162,11 @@ def test_half_a_version_configuration_is_said(settings: Settings, site: Site) ->
     ("days", "verdict", "sentence"),
     [
         (["wed"], Verdict.PASS, "the deployment window is open until Thu 2026-03-05 00:00 UTC"),
-        (["mon"], Verdict.FAIL, "the deployment window is closed; it opens on Mon 2026-03-09 00:00 UTC"),
+        (
+            ["thu"],
+            Verdict.FAIL,
+            "the deployment window is closed; it opens on Thu 2026-03-05 00:00 UTC, and an approval counts for 4 h",
+        ),
     ],
 )
 def test_the_window_is_read_at_the_moment_of_the_question(
@@ -170,6 +174,25 @@ def test_the_window_is_read_at_the_moment_of_the_question(
 ) -> None:
     with question_for(settings, policy={"window": [{"days": days}]}) as question:
         assert said(window.CHECK.ask(question)) == (verdict, sentence)
+
+
+def test_a_window_that_opens_while_an_approval_still_counts_is_waited_for_and_a_freeze_closes_it(
+    settings: Settings,
+) -> None:
+    opens = "the deployment window is closed; it opens on Wed 2026-03-04 15:00 UTC"
+    with question_for(settings, policy={"window": [{"start": "15:00"}]}) as question:
+        assert said(window.CHECK.ask(question)) == (
+            Verdict.WARN,
+            f"{opens}: what is approved before waits for it",
+        )
+    frozen = {"start": "2026-03-01", "end": "2026-03-06", "reason": "audit"}
+    with question_for(settings, policy={"window": [{"start": "15:00"}], "freeze": [frozen]}) as question:
+        verdict, sentence = said(window.CHECK.ask(question))
+    assert verdict is Verdict.FAIL
+    assert sentence.startswith(
+        "the deployment window is closed; frozen until Sat 2026-03-07 00:00 UTC (audit);"
+        " it opens on Sat 2026-03-07 15:00 UTC"
+    )
 
 
 def test_no_window_blocks_nothing(settings: Settings) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.policy import Command, Person, Policy, Window
+from config.policy import Command, Freeze, Person, Policy, Window
 from config.settings import load
 from tasks.gate.errors import ConfigurationError
 from tasks.start_project import propose, write
@@ -124,8 +124,9 @@ def test_every_key_of_the_policy_is_shown(tmp_path: Path) -> None:
     shown = tomllib.loads(uncommented(propose(tmp_path)))
     for name, field in Policy.model_fields.items():
         keys = getattr(field.annotation, "model_fields", {})
-        assert name in {"window", "people"} or set(keys) <= set(shown[name]), name
+        assert name in {"window", "freeze", "people"} or set(keys) <= set(shown[name]), name
     assert set(Window.model_fields) == set(shown["window"][0])
+    assert set(Freeze.model_fields) == set(shown["freeze"][0])
     assert set(Person.model_fields) == set(shown["people"][0])
     assert set(Command.model_fields) == set(shown["checks"]["command"][0])
 

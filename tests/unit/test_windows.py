@@ -105,7 +105,7 @@ def test_two_windows_that_touch_are_one() -> None:
 def test_an_unknown_time_zone_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ConfigurationError) as refused:
         is_open((Window(time_zone="Europe/Berln"),), at("2026-11-23T01:00"))
-    assert refused.value.message == "the deployment window names the time zone Europe/Berln, which does not exist here"
+    assert refused.value.message == "gate.toml names the time zone Europe/Berln, which does not exist here"
     assert refused.value.hint == "did you mean Europe/Berlin?"
 
 

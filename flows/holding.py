@@ -1,0 +1,68 @@
+"""Holds an approved release until it may begin: a window opens, a freeze ends, production is calm; then looks again."""
+
+import time
+
+from flows.checklist import Checklist
+from tasks.gate.approval import Standing
+from tasks.gate.manifest import Manifest
+from tasks.gate.plan import Plan
+from tasks.gate.wording import duration
+from tasks.release import Release
+from tasks.steps import ask, hold, recheck
+from tasks.steps.hold import Held
+from tasks.workshop import Workshop
+
+POLL_SECONDS = 1.0  # between two looks at the record
+LOOKS = 5  # at the record for one at production
+
+
+def check_again_when_open(todo: Checklist, release: Release, workshop: Workshop, plan: Plan, backup: Manifest) -> None:
+    """Wait until the release may begin, then look again at everything that the approval stands on.
+
+    A backup that became too old is taken anew meanwhile, and a window may close while that takes its time: then it is
+    waited for once more.
+
+    Raises:
+        Declined: the approval was withdrawn, or expired.
+        Refused: something changed since the approval, or the window never opens.
+        Busy, Fenced: another process took the release up while this one waited.
+    """
+    while True:
+        if hold.what_holds(release, plan) is not None:
+            todo.wait("Wait for the window", lambda: _wait(todo, release, workshop, plan), str)
+        hold.clear(release)
+        todo.step("Check again", lambda: recheck.recheck(release, workshop, plan, backup), recheck.sentence)
+        if hold.what_holds(release, plan) is None:
+            return
+
+
+def _wait(todo: Checklist, release: Release, workshop: Workshop, plan: Plan) -> str:
+    """Poll until nothing holds the plan; costs no lock and no server, and may be stopped at any time."""
+    workshop.let_go()
+    began, said = time.monotonic(), False
+    while (held := hold.what_holds(release, plan)) is not None:
+        if hold.note(release, held) or not said:
+            todo.say(f"{held.sentence}; this process may be stopped and nothing is lost")
+            todo.say(f"stop it: gate reject {release.id} --reason TEXT    go on: gate resume {release.id}")
+            said = True
+        _look_at_the_record(todo, release, plan, held)
+    workshop.take_lock()
+    return f"waited {duration(time.monotonic() - began)}; nothing holds the release any more"
+
+
+def _look_at_the_record(todo: Checklist, release: Release, plan: Plan, held: Held) -> None:
+    """Wait a while for whoever stops the release, or for the moment at which it may begin.
+
+    Raises:
+        Declined: the approval was withdrawn, or expired.
+        Fenced: another process took the release up.
+    """
+    for _ in range(LOOKS):
+        judgement = ask.standing(release, plan)
+        if judgement.standing is not Standing.APPROVED:
+            ask.settled(release, judgement)
+        release.record.refuse_if_taken_over()
+        todo.shown.progress(held.sentence)
+        if held.until is not None and (judgement.break_glass or held.until <= release.now()):
+            return
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,20 @@
+"""Production is as calm as the policy wants it before a release begins; the release waits for it and asks again."""
+
+from tasks.gate.wording import listing
+from tasks.preflight.check import Answer, Check, not_configured, passed, warned
+from tasks.preflight.question import Surroundings
+from tasks.production_calm import unrest, wanted
+
+
+def ask(around: Surroundings) -> Answer:
+    """Look at sessions and replicas, as the policy's `[conditions]` say."""
+    conditions = around.policy.conditions
+    if not wanted(conditions):
+        return not_configured("no condition is set", hint="[conditions] in gate.toml shows what a release can wait for")
+    found = unrest(around.production(), conditions)
+    if found:
+        return warned(f"an approved release would wait now: {listing(found, limit=3)}", found)
+    return passed("nothing on production would hold a release now")
+
+
+CHECK = Check("conditions", "Production calm enough", ask)
