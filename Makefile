@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_ARGS ?=
+EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist worksteal
 
-.PHONY: setup demo test kill-matrix lint bench lock picture clean
+.PHONY: setup demo test kill-matrix equality lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -25,6 +26,11 @@ test: setup
 # Every kill point with a release of its own: ten minutes, for changes to a step.
 kill-matrix: setup
 	KILL_MATRIX=1 $(BIN)/python -m pytest tests/acceptance/test_killed.py $(TEST_ARGS)
+
+# Every folder of ours through Drizzle's own migrators and through Gate: fifteen minutes, for changes to tasks/drizzle.
+# EQUALITY_ARGS="FOLDER..." compares on folders of yours.
+equality: setup
+	$(BIN)/python -m tests.equality $(EQUALITY_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,197 +1,192 @@
-"""One folder, both tools: databases migrated by one, by the other and by both in turn must not be told apart."""
+"""One folder, both tools: databases migrated by one, by the other and by both in turn must not be told apart.
+
+What counts as equal:
+* both succeed: same schema (`pg_dump -s`), same ledger rows in the same order, as many rows in every table, and neither
+  tool finds anything to do afterwards, also after the work was handed over in the middle, in either direction;
+* both fail: with the same code, and Gate leaves what Drizzle leaves, or the database as it was, which is better;
+* Gate refuses what Drizzle cannot run, or skips in silence: Gate leaves the database as it was;
+* Gate runs what Drizzle cannot: Drizzle's own migrator then finds nothing to do.
+Gate refusing what Drizzle runs to its end is a difference, and is said as one.
+"""
 
 import json
-import shutil
-import time
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import SecretStr
 
-from tasks.clients import postgres
-from tasks.clients.child import connection_environment, run
-from tasks.clients.embedded import EmbeddedServer
-from tasks.clients.fingerprints import take
-from tasks.clients.programs import embedded_programs
-from tasks.drizzle.applying import StatementFailed
 from tasks.drizzle.folder import read_folder
-from tasks.drizzle.ledger import read_ledger
-from tasks.drizzle.states import states
-from tasks.gate.plan import Folder
-from tasks.tool import DRIZZLE
-from tests.equality.node import Drizzle, DrizzleFailed
-from tests.servers.postgres import fresh_database
+from tasks.gate.errors import GateError
+from tests.equality.bench import Bench, End, Picture
+from tests.equality.daily import one_by_one
+from tests.equality.earlier import first_half
+from tests.equality.node import DrizzleFailed
+from tests.equality.prerequisites import ROUNDS, remedy, words
+from tests.equality.told_apart import DONE, After, Found, after, both_fail, not_alike, told_apart
 
-Rows = tuple[tuple[str, int | None, str | None], ...]  # of the ledger: hash, created_at, name
-
-
-class Picture(NamedTuple):
-    """What a database shows after a run."""
-
-    schema: str  # pg_dump -s
-    rows: Rows
-    counts: dict[str, int]  # rows of every table; contents differ by design where a default makes uuids or times
+Step = tuple[Callable[[Path, SecretStr], End], Path]
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Where and with what a folder is compared."""
+class Reference(NamedTuple):
+    """What Drizzle itself came to."""
 
-    server: EmbeddedServer
-    drizzle: Drizzle
-    schema: str = "drizzle"
-    table: str = "__drizzle_migrations"
+    end: End
+    picture: Picture
+    after: After
 
-    def by_drizzle(self, folder: Path, url: SecretStr) -> str:
-        """The official migrator; returns the SQLSTATE of its failure."""
-        try:
-            self.drizzle.ask(
-                "migrate", folder=str(folder), url=url.get_secret_value(), schema=self.schema, table=self.table
-            )
-        except DrizzleFailed as failure:
-            return str(failure)
-        return ""
-
-    def by_kit(self, folder: Path, url: SecretStr) -> str:
-        """The command line."""
-        self.drizzle.kit(folder, url.get_secret_value(), self.schema, self.table)
-        return ""
-
-    def by_gate(self, path: Path, url: SecretStr) -> str:
-        """Gate's apply of what Gate finds pending; returns its refusal or the SQLSTATE of its failure."""
-        folder = read_folder(path)
-        with postgres.connect(url, purpose="equality", statement_timeout_ms=0) as connection:
-            ledger = read_ledger(connection, self.schema, self.table)
-            _, pending, problems = states(folder, ledger, time.time_ns() // 1_000_000)
-            if problems:
-                return f"a refusal ({problems[0].cause})"
-            try:
-                DRIZZLE.apply(
-                    connection,
-                    generation=folder.generation,
-                    schema=self.schema,
-                    table=self.table,
-                    pending=pending,
-                    ledger_head=ledger.head if ledger.exists else None,
-                )
-            except StatementFailed as failure:
-                return failure.sqlstate or failure.message
-        return ""
-
-    def picture(self, url: SecretStr) -> Picture:
-        """What the database shows."""
-        with postgres.connect(url, purpose="equality", read_only=True) as connection:
-            counts = {name: found.rows for name, found in take(connection).tables.items()}
-        return Picture(self._dump(url), self.rows(url), counts)
-
-    def rows(self, url: SecretStr) -> Rows:
-        """The ledger's rows; ids differ wherever a run failed before, and `applied_at` is a clock."""
-        with postgres.connect(url, purpose="equality", read_only=True) as connection:
-            ledger = read_ledger(connection, self.schema, self.table)
-        return tuple((row.hash, row.created_at, row.name) for row in ledger.rows)
-
-    def _dump(self, url: SecretStr) -> str:
-        pg_dump = embedded_programs().path("pg_dump")
-        with connection_environment(url) as environment:
-            done = run([pg_dump, "-s", "--restrict-key=gate"], environment=environment, timeout_s=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.decode()
+    @property
+    def silent(self) -> bool:
+        """True when it said success and left something undone."""
+        return not self.end.code and self.after != DONE
 
 
-def compare(bench: Bench, folder: Path, half: Path | None = None, *, kit: bool = False) -> tuple[str, ...]:
-    """Every difference between the two tools on one folder, in words; empty when there is none.
+def compare(bench: Bench, folder: Path, *, halves: bool = True, kit: bool = False) -> Found:
+    """Every difference between the two tools on one folder, in words.
 
     Args:
         bench: a server and the tool of the folder's generation.
         folder: of migrations.
-        half: the same project earlier, for a hand-over between the tools in either direction; left out when None.
+        halves: with a hand-over in the middle, in either direction, where one run of the whole succeeds.
         kit: let the command line migrate a database, too.
     """
-    runs: list[tuple[str, Sequence[tuple[Callable[[Path, SecretStr], str], Path]]]] = [
-        ("Gate", [(bench.by_gate, folder)])
-    ]
-    if kit:
-        runs.append(("drizzle-kit", [(bench.by_kit, folder)]))
-    if half is not None:
-        runs.append(("Gate, then Drizzle", [(bench.by_gate, half), (bench.by_drizzle, folder)]))
-        runs.append(("Drizzle, then Gate", [(bench.by_drizzle, half), (bench.by_gate, folder)]))
-    differences = list(_reading(bench, folder))
-    with ExitStack() as databases:
-        reference = databases.enter_context(fresh_database(bench.server, "drizzle"))
-        expected_end, expected = bench.by_drizzle(folder, reference), bench.picture(reference)
-        for name, steps in runs:
-            url = databases.enter_context(fresh_database(bench.server, "other"))
-            end = [step(path, url) for step, path in steps][-1]
-            if end != expected_end:
-                differences.append(f"Drizzle ended with {expected_end or 'success'}, {name} with {end or 'success'}")
-            differences += _told_apart(expected, bench.picture(url), name)
-            if not expected_end:
-                differences += _again(bench, folder, url, name)
-        if not expected_end:
-            differences += _again(bench, folder, reference, "Drizzle")
-    return tuple(differences)
+    found = Found()
+    try:
+        found.differences += _reading(bench, folder)
+    except DrizzleFailed as failure:
+        return _unreadable(folder, failure)
+    except GateError as error:
+        return Found(differences=[f"Gate cannot read what Drizzle reads: {error.message}"])
+    expected = _reference(bench, found, folder)
+    if expected.silent:
+        found.notes.append(f"Drizzle says success and leaves undone: {', '.join(expected.after.pending[:3])}")
+    with bench.database() as url:
+        end = bench.by_gate(folder, url)
+        _judge(bench, found, folder, url, expected, end)
+    if kit and not expected.end.code:
+        _same(bench, found, folder, [(bench.by_kit, folder)], (expected, "drizzle-kit"))
+    if halves and not expected.end.code and not end.code:
+        _hand_over(bench, found, folder, expected)
+    if expected.end.code or end.code:
+        one_by_one(bench, found, folder)
+    return found
+
+
+def _unreadable(folder: Path, failure: DrizzleFailed) -> Found:
+    try:
+        read_folder(folder)
+    except GateError as error:
+        return Found("same", notes=[f"neither can read it: {error.message}"])
+    return Found(differences=[f"Drizzle cannot read what Gate reads: {failure.said or failure.code}"])
 
 
 def _reading(bench: Bench, path: Path) -> Iterator[str]:
     """The files before any database: order, pieces, hashes, times."""
-    folder = read_folder(path)
     theirs = [
-        (m["sql"], m["hash"], _number(m["millis"]), m["name"]) for m in bench.drizzle.ask("read", folder=str(path))
+        (m["sql"], m["hash"], None if m["millis"] is None else int(m["millis"]), m["name"])
+        for m in bench.drizzle.ask("read", folder=str(path))
     ]
-    ours = [(list(m.statements), m.hash, m.created_at, m.name) for m in folder.migrations]
+    ours = [(list(m.statements), m.hash, m.created_at, m.name) for m in read_folder(path).migrations]
     if ours != theirs:
-        yield f"the files are read differently: {json.dumps(ours)[:300]} and {json.dumps(theirs)[:300]}"
+        at = next((n for n, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), len(ours))
+        yield f"the files are read differently from number {at}: {json.dumps(ours[at : at + 1])[:300]}"
 
 
-def _number(millis: Any) -> int | None:
-    return None if millis is None else int(millis)
+def _reference(bench: Bench, found: Found, folder: Path) -> Reference:
+    """Drizzle's own run, on a database that has what the history takes for granted."""
+    while True:
+        with bench.database() as url:
+            end = bench.by_drizzle(folder, url)
+            missing = remedy(end.code, end.said)
+            if missing is None or missing in bench.prepare or len(bench.prepare) > ROUNDS:
+                picture = bench.picture(url)
+                return Reference(end, picture, DONE if end.code else after(bench, folder, url))
+        bench.prepare.append(missing)
+        found.notes.append(f"made first: {words(missing)}")
 
 
-def _told_apart(expected: Picture, found: Picture, name: str) -> Iterator[str]:
-    if expected.schema != found.schema:
-        yield f"the schema after {name} differs"
-    if expected.rows != found.rows:
-        yield f"the ledger after {name} differs: {found.rows} instead of {expected.rows}"
-    if expected.counts != found.counts:
-        yield f"the tables after {name} hold other numbers of rows"
+def _judge(bench: Bench, found: Found, folder: Path, url: SecretStr, expected: Reference, end: End) -> None:
+    """What the one run of each came to."""
+    left = bench.picture(url)
+    if not expected.end.code and not end.code:
+        found.differences += told_apart(expected.picture, left, "Gate")
+        found.differences += not_alike(expected.after, after(bench, folder, url), "Gate")
+    elif not expected.end.code and expected.silent and end.refused:
+        found.word = "better"
+        found.notes.append(f"Gate: {end}")
+    elif not expected.end.code:
+        found.differences.append(f"Drizzle applies it, and Gate ends with {end}")
+    elif not end.code:
+        found.word = "better"
+        found.notes.append(f"Gate applies what Drizzle cannot ({expected.end.code}, {expected.end.said})")
+        found.differences += not_alike(DONE, after(bench, folder, url), "Gate")
+    else:
+        _both_failed(bench, found, expected, end, left)
 
 
-def _again(bench: Bench, path: Path, url: SecretStr, name: str) -> Iterator[str]:
-    """Neither tool finds anything to do on what is complete."""
-    folder = read_folder(path)
-    pending = _pending(bench, folder, url)
-    if pending:
-        yield f"after {name}, Gate sees {pending} as pending"
-    before = bench.rows(url)
-    end = bench.by_drizzle(path, url)
-    if end or bench.rows(url) != before:
-        yield f"after {name}, Drizzle did something again ({end or 'and succeeded'})"
+def _both_failed(bench: Bench, found: Found, expected: Reference, end: End, left: Picture) -> None:
+    if not end.refused and end.code != expected.end.code:
+        found.differences.append(f"Drizzle fails with {expected.end}, Gate with {end}")
+    found.notes.append(both_fail(expected.end, end))
+    empty = _empty(bench)
+    if left not in empty:
+        found.differences += [f"{line}, although it failed" for line in told_apart(expected.picture, left, "Gate")]
+    elif expected.picture not in empty:
+        found.word = "better"
+        found.notes.append("Drizzle leaves a part behind; Gate leaves the database as it was")
 
 
-def _pending(bench: Bench, folder: Folder, url: SecretStr) -> list[str]:
-    with postgres.connect(url, purpose="equality", read_only=True) as connection:
-        ledger = read_ledger(connection, bench.schema, bench.table)
-    lines, pending, problems = states(folder, ledger, time.time_ns() // 1_000_000)
-    assert len(lines) == len(folder.migrations)
-    return [m.tag for m in pending] + [problem.cause for problem in problems]
+def _empty(bench: Bench) -> list[Picture]:
+    """Before anything, and with the empty ledger of either generation that both tools make before they begin."""
+    pictures = []
+    for generation in (None, 0, 1):
+        with bench.database() as url:
+            if generation is not None:
+                bench.make_ledger(url, generation)
+            pictures.append(bench.picture(url))
+    return pictures
 
 
-def first_half(folder: Path, into: Path) -> Path | None:
-    """The project as it was after the first half of its migrations; None when it has fewer than two."""
-    found = read_folder(folder)
-    keep = len(found.migrations) // 2
-    if not keep:
-        return None
-    shutil.copytree(folder, into)
-    if found.generation == 1:
-        for migration in found.migrations[keep:]:
-            shutil.rmtree(into / migration.tag)
-        return into
-    file = into / "meta/_journal.json"
-    journal = json.loads(file.read_text())
-    journal["entries"] = journal["entries"][:keep]
-    file.write_text(json.dumps(journal))
-    return into
+def _same(bench: Bench, found: Found, folder: Path, steps: Sequence[Step], against: tuple[Reference, str]) -> None:
+    expected, name = against
+    with bench.database() as url:
+        end = [step(path, url) for step, path in steps][-1]
+        if end.code:
+            found.differences.append(f"{name} ends with {end}")
+            return
+        found.differences += told_apart(expected.picture, bench.picture(url), name)
+        found.differences += not_alike(expected.after, after(bench, folder, url), name)
+
+
+def _hand_over(bench: Bench, found: Found, folder: Path, expected: Reference) -> None:
+    """Half by one tool and the rest by the other; Drizzle in two runs may itself differ from Drizzle in one."""
+    with tempfile.TemporaryDirectory(prefix="gate-half-") as room:
+        half = first_half(folder, Path(room) / "half")
+        if half is None:
+            return
+        with bench.database() as url:
+            end = [bench.by_drizzle(half, url), bench.by_drizzle(folder, url)][-1]
+            twice = Reference(end, bench.picture(url), after(bench, folder, url))
+        if twice.end.code:
+            found.notes.append(f"in two runs Drizzle fails with {twice.end}")
+            return
+        if twice.silent:
+            _skipped_in_two_runs(bench, found, folder, half, twice)
+            return
+        if twice.picture != expected.picture:
+            found.notes.append("in two runs Drizzle leaves something else than in one")
+        for name, steps in (
+            ("Gate, then Drizzle", [(bench.by_gate, half), (bench.by_drizzle, folder)]),
+            ("Drizzle, then Gate", [(bench.by_drizzle, half), (bench.by_gate, folder)]),
+        ):
+            _same(bench, found, folder, steps, (twice, name))
+
+
+def _skipped_in_two_runs(bench: Bench, found: Found, folder: Path, half: Path, twice: Reference) -> None:
+    found.notes.append(f"in two runs Drizzle skips silently, and Gate refuses: {twice.after.pending[0]}")
+    with bench.database() as url:
+        bench.by_drizzle(half, url)
+        end = bench.by_gate(folder, url)
+    if end.code != "refused: skipped":
+        found.differences.append(f"Drizzle skips silently in two runs, and Gate ends with {end}")

@@ -42,7 +42,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     answer = { answer: await requests[verb](request) };
   } catch (error) {
-    answer = { error: String(error.cause?.code ?? error.code ?? error.message) };
+    const cause = error.cause ?? error;
+    answer = { error: String(cause.code ?? error.code ?? error.message), said: String(cause.message ?? error.message) };
   }
   process.stdout.write(JSON.stringify(answer) + "\n");
 }

@@ -4,6 +4,8 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
+import select
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +20,9 @@ HERE = Path(__file__).parent
 DRIVER = "migrate.mjs"
 OLDEST_NODE = 20
 INSTALL_S = 300
-CLI_S = 60
+CLI_S = 120
+ANSWER_S = 300  # the longest that a whole history may take
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class NoNode(Exception):
@@ -27,6 +31,17 @@ class NoNode(Exception):
 
 class DrizzleFailed(Exception):
     """Drizzle's migrator refused or failed; the text is the server's code where it has one."""
+
+    def __init__(self, code: str, said: str = "") -> None:
+        super().__init__(code)
+        self.code, self.said = code, said
+
+
+class KitRun(NamedTuple):
+    """What `drizzle-kit` printed, and how it ended."""
+
+    code: int
+    out: str  # both streams, without colours and empty lines
 
 
 class Programs(NamedTuple):
@@ -69,7 +84,7 @@ def installed(generation: int) -> Path:
     """
     programs = node_programs()
     source = HERE / f"generation{generation}"
-    files = [source / "package.json", source / "package-lock.json", HERE / DRIVER]
+    files = [source / "package.json", source / "package-lock.json"]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     cache = Path(platformdirs.user_cache_dir("gate")) / "equality"
     ready = cache / f"generation{generation}-{digest}"
@@ -98,49 +113,60 @@ class Drizzle:
     """One Node process with one generation's migrator."""
 
     def __init__(self, generation: int) -> None:
+        self.generation = generation
         self.node = node_programs().node
         self.home = installed(generation)
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.communicate()  # closes its input, at which it ends
+            self._process = None
+
+    def ask(self, verb: str, **request: Any) -> Any:
+        """One request, one answer; the process is started for the first one, and anew when it died.
+
+        Raises:
+            DrizzleFailed: the migrator threw, died, or hung.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self._process = self._started()
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps({"verb": verb, **request}).encode() + b"\n")
+        process.stdin.flush()
+        if not select.select([process.stdout], [], [], ANSWER_S)[0]:
+            process.kill()
+            raise DrizzleFailed("hangs", f"no answer for {ANSWER_S} seconds")
+        answer = json.loads(process.stdout.readline() or '{"error": "the Node process ended"}')
+        if "error" in answer:
+            raise DrizzleFailed(answer["error"], answer.get("said", ""))
+        return answer["answer"]
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        driver = (HERE / DRIVER).read_bytes()
+        copy = (
+            self.home / f"migrate-{hashlib.sha256(driver).hexdigest()[:12]}.mjs"
+        )  # its imports must find the packages
+        if not copy.exists():
+            making = copy.with_suffix(f".{os.getpid()}")
+            making.write_bytes(driver)
+            making.rename(copy)
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self._process = subprocess.Popen(
-            [self.node, DRIVER],
+        return subprocess.Popen(
+            [self.node, copy.name],
             cwd=self.home,
             env={**environment, "LANG": "C.UTF-8"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
         )
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        assert self._process is not None
-        self._process.communicate()  # closes its input, at which it ends
-
-    def ask(self, verb: str, **request: Any) -> Any:
-        """One request, one answer.
-
-        Raises:
-            DrizzleFailed: the migrator threw.
-        """
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps({"verb": verb, **request}) + "\n")
-        process.stdin.flush()
-        answer = json.loads(process.stdout.readline() or '{"error": "the Node process ended"}')
-        if "error" in answer:
-            raise DrizzleFailed(answer["error"])
-        return answer["answer"]
-
-    def kit(self, folder: Path, url: str, schema: str, table: str) -> None:
-        """`drizzle-kit migrate`, as a person types it.
-
-        Raises:
-            DrizzleFailed: it exited with another code than 0.
-        """
+    def kit(self, folder: Path, url: str, schema: str, table: str, verb: str = "migrate") -> KitRun:
+        """`drizzle-kit migrate`, as a person types it."""
         config = {
             "dialect": "postgresql",
             "out": str(folder),
@@ -148,10 +174,10 @@ class Drizzle:
             "migrations": {"schema": schema, "table": table},
         }
         with _config_file(self.home, config) as file:
-            argv = [self.node, str(self.home / "node_modules/drizzle-kit/bin.cjs"), "migrate", "--config", file.name]
+            argv = [self.node, str(self.home / "node_modules/drizzle-kit/bin.cjs"), verb, "--config", file.name]
             done = subprocess.run(argv, cwd=self.home, capture_output=True, text=True, timeout=CLI_S, check=False)
-        if done.returncode:
-            raise DrizzleFailed(f"drizzle-kit exited with {done.returncode}: {done.stdout[-300:]} {done.stderr[-300:]}")
+        said = COLOURS.sub("", done.stdout + done.stderr).replace("\r", "\n").splitlines()
+        return KitRun(done.returncode, "\n".join(line for line in said if line.strip()))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ class Step:
     tag: str
     text: str | bytes
     when: Any = None  # generation 0 only; one second after the one before unless given
+    entry: dict[str, Any] = field(default_factory=dict)  # generation 0 only: what else its entry says
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,14 @@ class Sample:
     schema: str = "drizzle"
     table: str = "__drizzle_migrations"
     extra: dict[str, str] = field(default_factory=dict)  # other files, which Drizzle ignores
-    fails: str = ""  # the SQLSTATE with which both must fail
+    word: str = "same"  # the verdict: `better` where Gate applies, or leaves whole, what Drizzle does not
     kit: bool = False  # also by the command line of drizzle-kit
     halves: bool = False  # also with a hand-over in the middle; only where that means the same as one run
+
+    @property
+    def title(self) -> str:
+        """Its name in both generations."""
+        return f"{self.name} (generation {self.generation})"
 
     def write(self, folder: Path, count: int | None = None) -> Path:
         """The folder, or the project as it was after its first `count` migrations."""
@@ -56,7 +62,8 @@ def _write_journal(folder: Path, steps: Sequence[Step]) -> None:
     entries = []
     for number, step in enumerate(steps):
         when = step.when if step.when is not None else FIRST_WHEN + number * 1000
-        entries.append({"idx": number, "version": "7", "when": when, "tag": step.tag, "breakpoints": True})
+        entry = {"idx": number, "version": "7", "when": when, "tag": step.tag, "breakpoints": True}
+        entries.append({**entry, **step.entry})
         _write(folder / f"{step.tag}.sql", step.text)
     journal = {"version": "7", "dialect": "postgresql", "entries": entries}
     _write(folder / "meta/_journal.json", json.dumps(journal, indent=2))

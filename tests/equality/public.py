@@ -1,0 +1,140 @@
+"""What public histories contain (facts: Drizzle 12), in small: each with the ending that both tools come to."""
+
+from tests.equality.sample import FIRST_WHEN, Sample, Step, texts
+
+TABLE = 'CREATE TABLE "users" ("id" serial PRIMARY KEY NOT NULL, "email" text NOT NULL);'
+IN_PUBLIC = TABLE.replace('"users"', "public.users")
+NOT_VALID = "ALTER TABLE users ADD CONSTRAINT short CHECK (length(email) < 300) NOT VALID;"
+EXCLUDE = "CREATE TABLE rooms (room int, during tstzrange, EXCLUDE USING gist (room WITH =, during WITH &&));"
+SEARCH = """CREATE FUNCTION search(q text) RETURNS SETOF users LANGUAGE sql STABLE SET search_path = public
+  AS $$ SELECT * FROM users WHERE email % q OR unaccent(email) ILIKE '%' || unaccent(q) || '%' $$;"""
+BIG = tuple(
+    Step(
+        f"{n:04}_step_{n}",
+        texts(
+            f'CREATE TABLE "t{n}" ("id" serial PRIMARY KEY, "note" text);',
+            f'CREATE INDEX "t{n}_note" ON "t{n}" ("note");',
+            "-- " + "what this one is for; " * 110,
+        ),
+    )
+    for n in range(300)
+)
+
+
+def _both(name: str, *bodies: str, halves: bool = False, word: str = "same", schema: str = "drizzle") -> list[Sample]:
+    journal = tuple(Step(f"{n:04}_step", body) for n, body in enumerate(bodies))
+    folders = tuple(Step(f"202506{n + 1:02}120000_step", body) for n, body in enumerate(bodies))
+    return [
+        Sample(name, 0, journal, halves=halves, word=word, schema=schema),
+        Sample(name, 1, folders, halves=halves, word=word, schema=schema),
+    ]
+
+
+PUBLIC = (
+    *_both(
+        "roles-of-their-own",
+        texts(TABLE, "CREATE ROLE app_reader NOLOGIN;"),
+        texts("GRANT SELECT ON users TO app_reader;", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app_reader;"),
+        texts(
+            "ALTER TABLE users ENABLE ROW LEVEL SECURITY;",
+            "CREATE POLICY own ON users TO app_reader USING (email = current_user);",
+        ),
+        halves=True,
+    ),
+    *_both("roles-from-outside", texts(TABLE, 'GRANT ALL ON "users" TO "somebody else";'), halves=True),
+    *_both(
+        "a-platforms-schemas",
+        texts(TABLE, "ALTER TABLE users ADD COLUMN owner uuid REFERENCES auth.users (id) ON DELETE CASCADE;"),
+        texts(
+            "ALTER TABLE users ENABLE ROW LEVEL SECURITY;",
+            "CREATE POLICY own ON users FOR SELECT TO authenticated USING ((select auth.uid()) = owner);",
+            "INSERT INTO storage.buckets (id, name) VALUES ('avatars', 'avatars');",
+        ),
+        halves=True,
+    ),
+    *_both(
+        "extensions-taken-for-granted",
+        TABLE,
+        texts("CREATE INDEX users_trgm ON users USING gin (email gin_trgm_ops);", SEARCH),
+        "ALTER TABLE users ADD COLUMN embedding vector(3);",
+        "CREATE INDEX users_hnsw ON users USING hnsw (embedding vector_cosine_ops);",
+        "ALTER TABLE users ADD COLUMN alias citext;",
+        EXCLUDE,
+        halves=True,
+    ),
+    *_both(
+        "extensions-of-another-build",
+        texts('CREATE EXTENSION IF NOT EXISTS "uuid-ossp";', "CREATE EXTENSION IF NOT EXISTS pgcrypto;", TABLE),
+        "ALTER TABLE users ADD COLUMN token uuid DEFAULT uuid_generate_v4(), ADD COLUMN key text;",
+        "UPDATE users SET key = encode(digest(email, 'sha256'), 'hex');",
+        halves=True,
+    ),
+    *_both(
+        "an-enum-value-that-is-used-later",
+        "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE people (m mood);",
+        "ALTER TYPE mood ADD VALUE 'happy';",
+        "INSERT INTO people VALUES ('happy');",
+        "ALTER TABLE people ALTER COLUMN m SET DEFAULT 'happy';",
+    ),
+    *_both(
+        "an-enum-that-is-made-anew",
+        "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE people (m mood DEFAULT 'ok');",
+        texts(
+            "ALTER TABLE people ALTER COLUMN m SET DATA TYPE text;",
+            "ALTER TABLE people ALTER COLUMN m SET DEFAULT 'ok'::text;",
+            "DROP TYPE mood;",
+            "CREATE TYPE mood AS ENUM ('ok', 'fine');",
+            "ALTER TABLE people ALTER COLUMN m SET DEFAULT 'ok'::mood;",
+            "ALTER TABLE people ALTER COLUMN m SET DATA TYPE mood USING m::mood;",
+        ),
+        halves=True,
+    ),
+    *_both("concurrently", TABLE, "CREATE INDEX CONCURRENTLY users_email ON users (email);", "SELECT 1;"),
+    *_both(
+        "begin-and-commit-in-one-piece", TABLE, f"BEGIN;\n{NOT_VALID}\nCOMMIT;", "ALTER TABLE users ADD COLUMN a int;"
+    ),
+    *_both(
+        "commit-before-concurrently",
+        TABLE,
+        texts("COMMIT;", "CREATE INDEX CONCURRENTLY IF NOT EXISTS users_email ON users (email);"),
+    ),
+    *_both(
+        "commit-before-a-failure",
+        TABLE,
+        texts("ALTER TABLE users ADD COLUMN a int;", "COMMIT;", "BEGIN;", "INSERT INTO nowhere VALUES (1);"),
+    ),
+    *_both(
+        "rollback-in-a-file", TABLE, texts("CREATE TABLE lost (id int);", "ROLLBACK;"), "CREATE TABLE kept (id int);"
+    ),
+    *_both(
+        "own-timeouts",
+        texts("SET lock_timeout = '5s';", "SET statement_timeout = '10min';", TABLE),
+        texts("SET LOCAL lock_timeout = '1s';", NOT_VALID, "ALTER TABLE users VALIDATE CONSTRAINT short;"),
+        halves=True,
+    ),
+    *_both(
+        "a-path-of-its-own", texts("CREATE SCHEMA shop;", "SET search_path TO shop;", TABLE), "SELECT 1;", halves=True
+    ),
+    *_both("a-dump-as-the-first-file", texts("SELECT pg_catalog.set_config('search_path', '', false);", IN_PUBLIC)),
+    *_both("copy-from-stdin", TABLE, "COPY users (email) FROM stdin;\na@example.org\n\\.\n"),
+    *_both("a-psql-command", TABLE, "\\echo hello\nSELECT 1;"),
+    *_both("byte-order-mark", TABLE, "\ufeffSELECT 1;"),
+    *_both("nul", TABLE, "SELECT 'a\x00b';"),
+    *_both("marker-in-a-literal", TABLE, "INSERT INTO users (email) VALUES ('a --> statement-breakpoint b');"),
+    *_both("drops-the-ledger", TABLE, "DROP SCHEMA drizzle CASCADE;"),
+    *_both("writes-the-ledger", TABLE, "DELETE FROM drizzle.__drizzle_migrations;"),
+    *_both("a-role-for-the-rest", texts(TABLE, "SET ROLE pg_read_all_data;"), "SELECT 1;"),
+    *_both("everything-fails-at-the-first", "SELECT * FROM nowhere;", TABLE),
+    Sample("three-hundred", 0, BIG, halves=True),
+    Sample(
+        "silently-skipped-in-steps",
+        0,
+        (
+            Step("0000_users", TABLE, when=FIRST_WHEN),
+            Step("0001_hand_made", "ALTER TABLE users ADD COLUMN a int;", when=FIRST_WHEN + 9000),
+            Step("0002_branch", "ALTER TABLE users ADD COLUMN b int;", when=FIRST_WHEN + 5000),
+            Step("0003_last", "ALTER TABLE users ADD COLUMN c int;", when=FIRST_WHEN + 9500),
+        ),
+        halves=True,
+    ),
+)
