@@ -40,6 +40,9 @@ class Checks(Section):
     old_transaction_seconds: float = Field(60, gt=0, description="A transaction older than this is named, in seconds.")
     expected_database: str | None = Field(None, description="The name that production's database must have.")
     expected_system_identifier: str | None = Field(None, description="What pg_control_system() must say.")
+    squawk: Literal["off", "note", "refuse"] = Field(
+        "note", description="What squawk's findings do where it is installed; refuse: each refuses the release."
+    )
     command: tuple[Command, ...] = ()
 
 

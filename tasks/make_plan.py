@@ -12,6 +12,7 @@ from tasks.gate.errors import ConfigurationError
 from tasks.gate.identity import Identity
 from tasks.gate.model import digest_of
 from tasks.gate.plan import Plan
+from tasks.lint import linted
 from tasks.read_scripts import read_migrations, read_rollbacks
 from tasks.survey import survey
 
@@ -36,6 +37,7 @@ def make_plan(
     """
     seen = survey(settings, connection)
     read = read_migrations(seen.pending, identity.major, domains(connection) if seen.pending else None)
+    read = linted(read, policy, identity.major)
     found = seen.tool.rollbacks(seen.folder, rollback_folder(settings), seen.pending)
     return Plan(
         target=settings.target,

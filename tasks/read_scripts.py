@@ -16,7 +16,13 @@ class Reading(NamedTuple):
 
     problems: tuple[Problem, ...]  # refuse the release
     effects: tuple[Effect, ...]  # of each statement, in the order of execution
-    hazards: tuple[str, ...]  # sentences for the approver
+    texts: tuple[str, ...]  # of the same statements
+    notes: tuple[str, ...]  # hazards that no single statement has
+
+    @property
+    def hazards(self) -> tuple[str, ...]:
+        """Sentences for the approver."""
+        return (*sentences(self.effects), *self.notes)
 
 
 def read_migrations(pending: Sequence[Migration], major: int, domains: Collection[str] | None = None) -> Reading:
@@ -35,7 +41,7 @@ def read_migrations(pending: Sequence[Migration], major: int, domains: Collectio
         found += [(migration.tag, statement) for statement in parsed]
     enum_problems, enum_hazards = new_value_problems(found, major)
     does = effects(found, major, None if domains is None else frozenset(domains))
-    return Reading((*problems, *enum_problems), does, (*sentences(does), *enum_hazards))
+    return Reading((*problems, *enum_problems), does, tuple(s.text for _, s in found), enum_hazards)
 
 
 def read_rollbacks(rollbacks: Sequence[Rollback], major: int) -> tuple[Problem, ...]:
