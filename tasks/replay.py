@@ -4,9 +4,9 @@ import secrets
 
 from tasks.clients import postgres
 from tasks.clients.scratch import ScratchServer
-from tasks.drizzle.applying import StatementFailed, apply
 from tasks.gate.errors import Refused
 from tasks.gate.plan import Folder
+from tasks.tool import StatementFailed, tool
 
 STATEMENT_MS = 600_000
 HINTS = {
@@ -36,7 +36,7 @@ def replay(scratch: ScratchServer, folder: Folder, ledger_schema: str, ledger_ta
     url = scratch.create_database(name)
     try:
         with postgres.connect(url, purpose="replay", statement_timeout_ms=STATEMENT_MS) as connection:
-            apply(
+            tool(folder.tool).apply(
                 connection,
                 generation=folder.generation,
                 schema=ledger_schema,

@@ -2,6 +2,7 @@
 
 from config.policy import Apply
 from tasks.gate.model import Model
+from tasks.gate.undo import Undo
 from tasks.gate.wording import count, cut, duration, listing, number, size
 
 # Weakest first: https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
@@ -93,6 +94,7 @@ class Rehearsal(Model):
     losses: tuple[str, ...] = ()  # columns and rows that are gone afterwards, in words
     surprises: tuple[str, ...] = ()  # tables that changed though no statement names them
     same_server_build: bool = True
+    undo: Undo | None = None  # of a rollback: what it leaves behind
 
 
 def statement_timeout_ms(rehearsed_seconds: float, limits: Apply) -> int:

@@ -17,6 +17,7 @@ from tasks.gate.rehearsal import (
     worst_lock_sentence,
 )
 from tasks.gate.report_blocks import Block, Cell, Code, Fold, Lines, Section, Table, Tone, pairs
+from tasks.gate.undo import Undo
 
 SQL_SHOWN = 90  # characters of a statement in the table; the whole one folds below it
 
@@ -42,10 +43,20 @@ def rehearsal_section(
     notes = disagreements(effects, rehearsal)
     if notes:
         blocks.append(Lines(notes, noun="note", tone=Tone.WARN))
+    if rehearsal.undo is not None:
+        blocks += _undone(rehearsal.undo)
     locks = _locks(rehearsal)
     blocks += [*([locks] if locks.rows else []), *_whole_statements(rehearsal)]
     tone = Tone.WARN if rehearsal.losses or rehearsal.surprises or notes else Tone.GOOD
     return Section("rehearsal", "Rehearsal", rehearsal_sentence(rehearsal), tone, tuple(blocks))
+
+
+def _undone(undo: Undo) -> list[Block]:
+    tone = Tone.GOOD if undo.again and not undo.leftovers and undo.compared_with else Tone.WARN
+    blocks: list[Block] = [Lines((wording.sentence(undo.sentence),), noun="line", tone=tone)]
+    if undo.leftovers:
+        blocks.append(Fold("What the rollback leaves behind", Code("\n".join(undo.leftovers), "diff")))
+    return blocks
 
 
 def rehearsal_sentence(rehearsal: Rehearsal) -> str:

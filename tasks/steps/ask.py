@@ -121,6 +121,7 @@ def evidence(
         *(f"loses: {loss}" for loss in rehearsal.losses),
         *(f"changes without being named: {s}" for s in rehearsal.surprises),
         *(f"rehearsed otherwise than foreseen: {note}" for note in disagreements(plan.effects, rehearsal)),
+        *_undone(rehearsal),
         f"way back: {rehearsal.rollback.sentence}" if rehearsal.rollback.sentence else "way back: restore",
         f"{manifest.id} is proved: restored in {duration(proof.restore_seconds)}; it lacks what is written after it",
     ]
@@ -134,6 +135,12 @@ def evidence(
     if passes:
         lines.append(f"nothing is waited for: {passes}")
     return Evidence(tuple(lines), loses_data=bool(rehearsal.losses))
+
+
+def _undone(rehearsal: Rehearsal) -> list[str]:
+    if rehearsal.undo is None:
+        return []
+    return [f"after it: {rehearsal.undo.sentence}", *(f"left behind: {line}" for line in rehearsal.undo.leftovers[:5])]
 
 
 def _what(plan: Plan) -> str:

@@ -1,12 +1,16 @@
 """Step 6, rehearse: the plan and its rollback on the restored copy."""
 
 from tasks.gate.manifest import Manifest
-from tasks.gate.plan import Plan
+from tasks.gate.plan import Plan, Purpose
 from tasks.gate.rehearsal import Rehearsal
+from tasks.gate.undo import Undo
 from tasks.gate.wording import count, duration, listing
 from tasks.rehearse import rehearse as rehearse_on
+from tasks.rehearse_undo import Places, rehearse_undo
 from tasks.release import Release
+from tasks.schema_before import kept_schema
 from tasks.steps.back_up import restored_copy
+from tasks.tool import tool
 from tasks.workshop import Workshop
 
 
@@ -19,16 +23,32 @@ def rehearse(release: Release, workshop: Workshop, plan: Plan, manifest: Manifes
     recorded = release.record.last("rehearsed")
     if recorded is not None:
         return Rehearsal.model_validate(recorded.body)
+    database = restored_copy(release, workshop, manifest)
     rehearsal = rehearse_on(
         scratch=workshop.scratch,
-        database=restored_copy(release, workshop, manifest),
+        database=database,
         plan=plan,
         programs=workshop.programs,
         progress=release.progress,
         say=release.say,
     )
+    if plan.purpose is Purpose.ROLLBACK:
+        rehearsal = rehearsal.model_copy(update={"undo": _undo(release, workshop, plan, database)})
     release.record.append("rehearsed", rehearsal)
     return rehearsal
+
+
+def _undo(release: Release, workshop: Workshop, plan: Plan, database: str) -> Undo:
+    folder = tool(plan.tool).read_folder(release.settings.migrations)
+    found = rehearse_undo(
+        Places(workshop.scratch, database, workshop.programs),
+        plan,
+        folder,
+        kept_schema(release.store, release.target, plan),
+        release.progress,
+    )
+    release.say(found.sentence)
+    return found
 
 
 def sentence(rehearsal: Rehearsal) -> str:

@@ -1,5 +1,8 @@
 """`gate rollback` with the real command on real servers: taken back, refused with the reason, killed and resumed."""
 
+import os
+import signal
+
 from tests.acceptance.project import ADD_NOTE, DROP_NOTE, Project
 
 NOTES = ("CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL);",)
@@ -26,3 +29,70 @@ def test_a_migration_and_what_came_after_it_are_taken_back_and_pending_again(pro
     report = project.gate("report", ended.document["id"])
     assert "DROP TABLE notes" in report.out
     assert "taken back by" in report.out
+
+
+def test_what_a_rollback_of_a_release_leaves_behind_is_found_and_shown_to_the_approver(project: Project):
+    project.begin()
+    project.add("note", (*ADD_NOTE, "CREATE INDEX orders_total ON orders (total);"), DROP_NOTE)
+    project.migrate(project.staging)
+    release = project.gate("run", "--yes", "--json").document["id"]
+    ended = project.gate("rollback", release, "--yes", "--json")
+    assert ended.code == 0, ended.all
+    assert f"1 line of the schema differs from production before {release}" in ended.err
+    assert "left behind: +CREATE INDEX orders_total ON public.orders USING btree (total);" in ended.err
+    assert "the migrations do not run again after it: 0001_note, statement 3 (line 3): relation" in ended.err
+
+
+def test_a_rollback_that_cannot_be_is_refused_with_the_reason_and_opens_nothing(project: Project):
+    project.begin()
+    note = project.add("note", ADD_NOTE, DROP_NOTE)
+    project.migrate(project.staging)
+    release = project.gate("run", "--yes", "--json").document["id"]
+    notes = project.add("notes", NOTES)
+    project.migrate(project.production)
+    without_sql = project.gate("rollback", notes, "--yes")
+    assert without_sql.code == 3
+    assert f"`gate rollback --draft {notes}`" in without_sql.all
+    from_the_middle = project.gate("rollback", release, "--yes")
+    assert from_the_middle.code == 3
+    assert f"drizzle would never apply {note} again: a newer migration stays applied" in from_the_middle.all
+    assert f"`gate rollback {note}` takes everything back" in from_the_middle.all
+    assert project.gate("rollback", "0001_nte", "--yes").err.count("did you mean 0001_note?") == 1
+    assert len(project.gate("status", "--json").document["releases"]) == 1
+    assert len(project.ledger()) == 3
+
+
+def test_a_rollback_whose_verification_fails_is_brought_back_by_the_backup(project: Project):
+    note, _ = _applied(project)
+    before = project.ledger(), project.contents()
+    invariants = project.home / "invariants"
+    invariants.mkdir()
+    (invariants / "notes.sql").write_text("select 1 where to_regclass('notes') is null")
+    project.policy += f'invariants = "{invariants}"\n'
+    ended = project.gate("rollback", note, "--yes", "--json")
+    assert (ended.code, ended.document["outcome"]) == (5, "recovered"), ended.all
+    assert (project.ledger(), project.contents()) == before
+
+
+CHAIN = [
+    "back-up:end",
+    "rehearse:statement",
+    "apply:after-statement",
+    "apply:before-commit",
+    "apply:committed",
+    "verify:end",
+]
+KILLED = CHAIN if os.environ.get("KILL_MATRIX") else CHAIN[:5]
+
+
+def test_a_rollback_killed_again_and_again_is_finished_in_the_end(project: Project):
+    note, _ = _applied(project)
+    assert project.gate("rollback", note, "--yes", GATE_KILL_AT=KILLED[0]).code == -signal.SIGKILL
+    release = project.gate("status", "--json").document["releases"][0]["id"]
+    for point in KILLED[1:]:
+        killed = project.gate("resume", release, "--yes", GATE_KILL_AT=point)
+        assert killed.code == -signal.SIGKILL, killed.all
+    resumed = project.gate("resume", release, "--yes", "--json")
+    assert (resumed.code, resumed.document["outcome"]) == (0, "rolled-back"), resumed.all
+    assert len(project.ledger()) == 1
+    assert "note" not in project.columns()
