@@ -2,6 +2,7 @@
 
 import re
 
+from tasks.clients.domains import domains
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.model import digest_of
 from tasks.gate.plan import Migration, Plan, PlannedMigration, Problem, Purpose, Rollback, script
@@ -32,6 +33,7 @@ def plan_rollback(occasion: Occasion) -> Plan:
     texts = {r.tag: r for r in found.rollbacks}
     scripts = tuple(_script(seen, t, texts[t.migration.tag]) for t in taken if t.migration.tag in texts)
     own = tuple(texts[t.migration.tag] for t in taken if t.migration.tag in texts)
+    read = read_migrations(_only_sql(own), occasion.identity.major, domains(occasion.connection))
     tags = {t.migration.tag for t in taken}
     return Plan(
         target=settings.target,
@@ -57,6 +59,7 @@ def plan_rollback(occasion: Occasion) -> Plan:
             *notes,
             *(note for note in found.notes if any(tag in note for tag in tags)),
         ),
+        effects=read.effects,
         policy_digest=digest_of(occasion.policy),
         tools=occasion.tools,
         purpose=Purpose.ROLLBACK,
@@ -98,7 +101,7 @@ def _script(seen: Survey, taken: Taken, rollback: Rollback) -> Migration:
 
 def _only_sql(own: tuple[Rollback, ...]) -> tuple[Migration, ...]:
     """The rollback files without the gate's own part, for whoever looks for hazards."""
-    return tuple(script(r.tag, r.file, (r.text,)) for r in own)
+    return tuple(script(r.tag, r.file, pieces(r.text, r.file)) for r in own)
 
 
 def _line(line: PlannedMigration, texts: dict[str, Rollback], tags: set[str]) -> PlannedMigration:
