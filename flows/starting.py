@@ -10,6 +10,7 @@ from config.settings import Settings
 from flows.ci import ci_job
 from flows.prefect_rest import PrefectApi
 from tasks import bundle
+from tasks.authors import authors_here
 from tasks.clients import git
 from tasks.clients.object_store import ObjectStore
 from tasks.clients.stores import open_store
@@ -56,6 +57,8 @@ def start(settings: Settings, waivers: Sequence[Waiver], *, by: str, commit: str
     tool().read_folder(settings.migrations)  # a wrong folder is a slip of the pen, and starts nothing
     files = bundle.read_files(settings)
     sent = describe(files, commit)
+    if sent.files:  # what is too much to name is too much to say the authors of
+        sent = sent.model_copy(update={"authors": authors_here(settings)})
     store = open_store(settings.store_address) if settings.store_url is not None else None
     if store is not None:
         bundle.keep(store, settings.target, files, sent)

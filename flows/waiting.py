@@ -6,6 +6,7 @@ import time
 from flows import prefect_view, prefect_wait
 from flows.checklist import Checklist
 from flows.wish import Wish
+from tasks.authors import authors
 from tasks.gate.approval import Judgement, Request, Standing
 from tasks.gate.errors import Refused
 from tasks.gate.plan import Plan
@@ -35,6 +36,7 @@ def wait_for_decision(
         plan,
         "\n".join(evidence.sentences),
         loses_data=evidence.loses_data,
+        authors=authors(release, plan),
         prefect=prefect_wait.reference(),
     )
     judgement = ask.standing(release, plan)

@@ -28,6 +28,7 @@ class Bundle(Model):
     digest: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 over the list of files, as the trigger saw it.")
     commit: str = Field("", pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$", description="The commit they were taken from.")
     files: dict[str, str] = Field({}, description="Path to SHA-256 of each file; empty when they are too many.")
+    authors: dict[str, tuple[str, ...]] = Field({}, description="Path to who wrote each file, as CI's git says.")
 
 
 def describe(files: Mapping[str, bytes], commit: str) -> Bundle:
