@@ -78,10 +78,11 @@ def start(settings: Settings, waivers: Sequence[Waiver], *, by: str, commit: str
 
 
 def starter() -> str:
-    """Who starts it: the login that CI names, else the operating-system user."""
+    """Who starts it: the login that CI names, in the words of `[[people]]`, else the operating-system user."""
     from tasks.steps.open import operator
 
-    return ci_job().actor or operator()
+    job = ci_job()
+    return f"{job.name}:{job.actor}" if job.actor else operator()
 
 
 def _run(api: PrefectApi, deployment: str, parameters: dict[str, Any], key: str, *, again: bool) -> str:

@@ -25,7 +25,7 @@ def command(*, release_id: str, verify: bool, markdown: bool, html: bool, as_jso
             f"the record of {release_id} is not what was written: {problems[0]}",
             hint="compare with the store's older versions; do not rely on this record",
         )
-    report = _compiled(release_id, problems)
+    report = compiled(release_id, problems)
     if as_json:
         print_json(report.document)
     elif markdown or html:
@@ -47,7 +47,12 @@ def _problems(release_id: str) -> tuple[str, ...]:
     return TargetLog(store, settings.target).verify(release_id)
 
 
-def _compiled(release_id: str, problems: tuple[str, ...] | None) -> Report:
+def compiled(release_id: str, problems: tuple[str, ...] | None) -> Report:
+    """The report of a release of the configured target.
+
+    Raises:
+        ConfigurationError: there is no such release.
+    """
     from datetime import UTC, datetime
 
     from tasks.backups import find_backup

@@ -3,6 +3,7 @@
 import click
 
 from flows.options import as_json, print_json, settings_and_policy, waivers, with_waivers
+from tasks.gate.errors import GateError
 
 
 @click.command("trigger", epilog="Example: gate trigger --wait")
@@ -27,6 +28,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Start the release deployment of this target with the files of this folder; they are what runs, or nothing is."""
+    from flows.ci_report import CiReport
     from flows.following import Follower
     from flows.starting import start, starter
 
@@ -39,10 +41,27 @@ def command(
         if as_json:
             print_json({"flow_run": started.run})
         return 0
+    report = CiReport(settings, started.commit)
+    report.begun()
     follower = Follower(started.api, started.run, settings, started.store, lambda line: click.echo(line, err=as_json))
-    outcome = follower.follow(patience * 60)
+    try:
+        outcome = follower.follow(patience * 60)
+    except KeyboardInterrupt:
+        click.echo("the release goes on without this job; the same command follows it again", err=True)
+        raise
+    report.ended(outcome, follower.release, _markdown(follower.release))
     if as_json:
         print_json({"flow_run": started.run, "id": follower.release, **outcome.model_dump(mode="json")})
     else:
         click.echo(f"{outcome.outcome.upper()}: {outcome.sentence}")
     return outcome.exit_code
+
+
+def _markdown(release: str) -> str:
+    """The report of a release whose record can be read here; empty when there is none."""
+    from flows.commands.report import compiled
+
+    try:
+        return compiled(release, None).markdown() if release else ""
+    except GateError:
+        return ""

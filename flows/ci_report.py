@@ -1,0 +1,87 @@
+"""Shows a release where CI people look: a commit status, the job's summary, its outputs, an annotation of a failure."""
+
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+from config.settings import Settings
+from flows.ci import ci_job
+from tasks.clients.github import GitHub
+from tasks.gate.errors import GateError
+from tasks.gate.outcome import Outcome
+
+SUMMARY_BYTES = 1_000_000  # GitHub takes 1 MiB a step, and shows nothing of more
+STATES = {0: "success", 6: "error"}
+
+
+class CiReport:
+    """One release as its CI job shows it; nothing here can fail the release."""
+
+    def __init__(self, settings: Settings, commit: str) -> None:
+        """Says nothing yet.
+
+        Args:
+            settings: target, and GitHub's where a commit status is wanted.
+            commit: what is released; no status without it.
+        """
+        self._settings, self._commit = settings, commit
+        self._context = f"gate/{settings.target}"
+
+    def begun(self) -> None:
+        """The release was started."""
+        self._status("pending", f"release to {self._settings.target} is under way; the job's log follows it")
+
+    def ended(self, outcome: Outcome, release: str, markdown: str) -> None:
+        """The release has ended.
+
+        Args:
+            outcome: how.
+            release: its id; empty when none was opened, or none can be seen from here.
+            markdown: its report; empty when the record is out of reach.
+        """
+        self._status(STATES.get(outcome.exit_code, "failure"), f"{outcome.outcome}: {outcome.sentence}")
+        title = f"## {self._settings.target}: {outcome.outcome}\n\n{outcome.sentence}\n\n"
+        write_summary(markdown or title)
+        _output("release", release)
+        _output("outcome", outcome.outcome)
+        _output("sentence", outcome.sentence)
+        if outcome.exit_code and ci_job().name == "github":
+            click.echo(f"::error title=gate {outcome.outcome}::{escaped(outcome.sentence)}", err=True)
+
+    def _status(self, state: str, sentence: str) -> None:
+        settings = self._settings
+        if not (self._commit and settings.github_token and settings.github_repository):
+            return
+        github = GitHub(settings.github_api_url, settings.github_repository, settings.github_token)
+        try:
+            github.set_status(self._commit, state=state, context=self._context, sentence=sentence, url=ci_job().url)
+        except GateError as error:
+            click.echo(f"the commit status could not be set: {error.message}", err=True)
+
+
+def write_summary(markdown: str) -> None:
+    """Append to the summary of this step on GitHub; nothing elsewhere."""
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not file:
+        return
+    text = markdown.encode()
+    if len(text) > SUMMARY_BYTES:
+        text = text[:SUMMARY_BYTES].rpartition(b"\n")[0] + b"\n\nThe rest is too long for here: `gate report`.\n"
+    with Path(file).open("ab") as summary:
+        summary.write(text)
+
+
+def escaped(text: str, *, in_property: bool = False) -> str:
+    """Text as a workflow command may hold it."""
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace(":", "%3A").replace(",", "%2C") if in_property else text
+
+
+def _output(name: str, value: str) -> None:
+    """Set an output of this step; the random mark keeps a value from ending it early."""
+    if file := os.environ.get("GITHUB_OUTPUT"):
+        mark = secrets.token_hex(8)
+        with Path(file).open("a", encoding="utf-8") as outputs:
+            outputs.write(f"{name}<<{mark}\n{value}\n{mark}\n")
