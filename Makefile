@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist worksteal
 
-.PHONY: setup demo test kill-matrix equality lint bench lock picture clean
+.PHONY: setup demo test kill-matrix equality doors lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -31,6 +31,10 @@ kill-matrix: setup
 # EQUALITY_ARGS="FOLDER..." compares on folders of yours.
 equality: setup
 	$(BIN)/python -m tests.equality $(EQUALITY_ARGS)
+
+# From the release event to the commit status, every way: approved, rejected, expired, everything killed while it waits.
+doors: setup
+	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py $(TEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

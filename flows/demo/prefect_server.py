@@ -63,7 +63,7 @@ class PrefectServer:
         Raises:
             ConfigurationError: it does not come up.
         """
-        self.port = _free_port()
+        self.port = self.port or _free_port()  # one that is started again is where it was
         argv = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(self.port)]
         environment = {
             **plain_environment(),

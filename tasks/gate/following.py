@@ -35,20 +35,20 @@ def judge_end(seen: Seen) -> Outcome | None:
     story, run = seen.story, seen.run
     if story is not None and story.ended_at and story.exit_code is not None:
         return Outcome(outcome=story.outcome, sentence=story.sentence, exit_code=story.exit_code)
-    over = run is not None and run.type in ENDED
     if story is not None:
-        return _end_of_open(story, run, seen) if over and seen.quiet_seconds >= QUIET_SECONDS else None
-    if not over or run is None:
+        return _end_of_open(story, run, seen) if seen.quiet_seconds >= QUIET_SECONDS else None
+    if run is None or run.type not in ENDED:
         return None
     return _said(run) or _unsaid(run, readable=seen.readable)
 
 
 def _end_of_open(story: Story, run: RunState | None, seen: Seen) -> Outcome | None:
-    assert run is not None
     if story.state == HALTED:
         return Outcome(outcome="not-recovered", sentence=story.sentence, exit_code=6)
     if story.state == EXPIRED:
         return Outcome(outcome="expired", sentence=story.sentence, exit_code=4)
+    if run is None or run.type not in ENDED:
+        return None
     cancelled = run.type == "CANCELLED" and run.message != STOPPED_BY_ITS_RUNNER
     if story.state in (WAITING, HOLDING, APPROVED) and not cancelled:
         return None  # it waits in its record, whatever became of the process

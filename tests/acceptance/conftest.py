@@ -1,10 +1,15 @@
 """A project on real servers for every acceptance test."""
 
+import re
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from flows.demo.prefect_server import PrefectServer
+from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.programs import Programs
 from tests.acceptance.project import Project
 
@@ -19,3 +24,14 @@ def project(tmp_path: Path, production: SecretStr, staging: SecretStr, scratch_p
         pg_bin=scratch_programs.directory,
         store=(tmp_path / "store").as_uri(),
     )
+
+
+@pytest.fixture(scope="session")
+def prefect(production_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """One Prefect server for each worker of the tests, with its rows in PostgreSQL."""
+    url = production_server.create_database(f"prefect_{uuid.uuid4().hex[:8]}").get_secret_value().split("?")[0]
+    server = PrefectServer(tmp_path_factory.mktemp("prefect"), re.sub(r"^postgresql://", "postgresql+asyncpg://", url))
+    try:
+        yield server.start()
+    finally:
+        server.stop()

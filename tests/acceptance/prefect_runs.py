@@ -1,10 +1,8 @@
 """A real Prefect server with its rows in PostgreSQL, `gate serve` beside it, and what tests ask of both."""
 
-import re
 import signal
 import subprocess
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,20 +11,7 @@ import httpx
 import pytest
 
 from flows.demo.prefect_server import PrefectServer
-from tasks.clients.embedded import EmbeddedServer
 from tests.acceptance.project import Project
-
-
-@pytest.fixture(scope="module")
-def prefect(production_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """One Prefect server for the module."""
-    url = production_server.create_database(f"prefect_{uuid.uuid4().hex[:8]}").get_secret_value().split("?")[0]
-    home = tmp_path_factory.mktemp("prefect")
-    server = PrefectServer(home, re.sub(r"^postgresql://", "postgresql+asyncpg://", url))
-    try:
-        yield server.start()
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from tests.acceptance.prefect_runs import (
     ask,
     cancel,
     deployment,
-    prefect,
     served,
     start,
     state,
@@ -18,7 +17,7 @@ from tests.acceptance.prefect_runs import (
 )
 from tests.acceptance.project import Project
 
-__all__ = ["prefect", "served", "watched"]  # fixtures
+__all__ = ["served", "watched"]  # fixtures
 
 STEPS = ["Plan", "Preflight", "Back up", "Prove the backup", "Rehearse", "Check again", "Apply", "Verify"]
 
@@ -72,17 +71,6 @@ def test_a_form_in_the_prefect_ui_decides_once_and_a_retry_never_reuses_it(serve
     assert "note" not in served.columns()
     served.gate("reject", second, "--reason", "seen enough")
     until(lambda: state(served, run)["type"] == "FAILED", "the retry was rejected", 90)
-
-
-def test_trigger_follows_the_release_and_exits_with_its_outcome(served: Project):
-    process = served.start("trigger", "--wait", "--key", "commit-1")
-    release = served.waiting_release(90)
-    same = served.gate("trigger", "--key", "commit-1", "--json").document["flow_run"]
-    assert served.gate("reject", release, "--reason", "not today").code == 0
-    out, err = process.communicate(timeout=90)
-    assert process.returncode == 4, out + err
-    assert same in out
-    assert "not today" in out
 
 
 def test_a_cancelled_run_stops_its_children_and_leaves_a_record_that_resume_understands(served: Project):

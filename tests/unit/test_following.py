@@ -78,3 +78,9 @@ def test_a_crash_while_production_was_acted_upon_pages_unless_somebody_takes_it_
 def test_a_halted_release_pages_and_an_expired_one_does_not():
     assert code(state("FAILED"), story("halted"), touched=True) == 6
     assert code(state("CRASHED"), story("expired")) == 4
+
+
+def test_a_suspended_run_does_not_hide_that_its_approval_expired():
+    assert code(state("PAUSED"), story("expired")) == 4
+    assert code(None, story("expired")) == 4
+    assert code(state("PAUSED"), story("waiting for approval")) is None

@@ -1,0 +1,147 @@
+"""A release as CI starts it and people answer it: every process on its own, GitHub and Slack as local servers."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.acceptance.prefect_runs import deployment, until
+from tests.acceptance.project import Ended, Project
+from tests.servers.github import REPOSITORY, SECRET, TOKEN, FakeGitHub
+
+REVIEWED = "[checks]\nreview_approvals = 1\n"
+
+
+@dataclass
+class Doors:
+    """One project whose releases come from CI."""
+
+    project: Project
+    github: FakeGitHub
+    commit: str = ""
+    port: int = 0
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def worker(self) -> dict[str, str]:
+        """What the process that acts is given; its folder is empty, so that only what CI sent can run."""
+        empty = self.project.home / "worker"
+        empty.mkdir(exist_ok=True)
+        return {
+            **self.at_github,
+            "GATE_MIGRATIONS": str(empty),
+            "GATE_GITHUB_WEBHOOK_SECRET": SECRET,
+            "GATE_SERVE_LISTEN": f"127.0.0.1:{self.port}",
+        }
+
+    @property
+    def at_github(self) -> dict[str, str]:
+        return {
+            "GATE_GITHUB_TOKEN": TOKEN,
+            "GATE_GITHUB_REPOSITORY": REPOSITORY,
+            "GATE_GITHUB_API_URL": self.github.url,
+        }
+
+    @property
+    def job(self) -> dict[str, str]:
+        """What a job on GitHub is given: the checkout and the store, and no database."""
+        return {
+            **self.at_github,
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": "release",
+            "GITHUB_SHA": self.commit,
+            "GITHUB_ACTOR": "ada",
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_RUN_ID": "7",
+            "GITHUB_STEP_SUMMARY": str(self.project.home / "summary.md"),
+            "GITHUB_OUTPUT": str(self.project.home / "outputs"),
+            "GATE_PRODUCTION_URL": "-",
+            "GATE_STAGING_URL": "-",
+            "GATE_PG_BIN": "-",
+        }
+
+    @property
+    def webhook(self) -> str:
+        return f"http://127.0.0.1:{self.port}/github/webhook"
+
+    def merge(self) -> None:
+        """Merge what the folder holds, reviewed by somebody who did not write it."""
+        folder = self.project.folder
+        files = (path for path in folder.rglob("*") if path.is_file())
+        held = {f"drizzle/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
+        self.commit = self.github.merged(12, f"note for {self.project.home.name}", held)
+        self.github.review(12, "bob")
+
+    def serve(self) -> "subprocess.Popen[str]":
+        """`gate serve`: the endpoint and the deployments, in one process."""
+        process = self.project.start("serve", **self.worker)
+        self.running.append(process)
+        until(lambda: deployment(self.project) is not None and self._answers(), "gate serve is up", 90)
+        return process
+
+    def trigger(self, *arguments: str) -> "subprocess.Popen[str]":
+        """What the workflow runs on `release: published`."""
+        process = self.project.start("trigger", "--wait", *arguments, **self.job)
+        self.running.append(process)
+        return process
+
+    def ended(self, process: "subprocess.Popen[str]", seconds: float = 150) -> Ended:
+        out, err = process.communicate(timeout=seconds)
+        return Ended(process.returncode, out, err)
+
+    def statuses(self) -> list[tuple[str, str]]:
+        """State and sentence of each commit status, in order."""
+        return [(s["state"], s["description"]) for s in self.github.statuses if s["sha"] == self.commit]
+
+    def output(self, name: str) -> str:
+        """An output of the job's step."""
+        lines = (self.project.home / "outputs").read_text().splitlines()
+        at = next(n for n, line in enumerate(lines) if line.startswith(f"{name}<<"))
+        return lines[at + 1]
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=2).close()
+        except OSError:
+            return False
+        return True
+
+
+@contextmanager
+def open_doors(project: Project, github: FakeGitHub) -> Iterator[Doors]:
+    """A project with one reviewed migration to release; whatever was started is gone at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    project.policy += REVIEWED
+    project.ready()
+    doors = Doors(project, github, port=port)
+    doors.merge()
+    try:
+        yield doors
+    finally:
+        for process in doors.running:
+            end(process)
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """Told to stop twice, so that no run is waited for; then killed."""
+    for number in (signal.SIGINT, signal.SIGINT):
+        if process.poll() is None:
+            process.send_signal(number)
+            time.sleep(0.3)
+    try:
+        process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def killed(process: "subprocess.Popen[str]") -> None:
+    """SIGKILL: nothing is said, nothing is tidied up."""
+    process.kill()
+    process.communicate()

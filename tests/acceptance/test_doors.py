@@ -1,0 +1,113 @@
+"""From the release event to the commit status, through every door, each process on its own.
+
+The default suite walks the way that ends well. `make doors` walks the others: rejected, expired, and with every process
+killed and started again while it waits.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from flows.demo.prefect_server import PrefectServer
+from tasks.clients.seaweed import SeaweedServer
+from tests.acceptance.doors import Doors, killed, open_doors
+from tests.acceptance.prefect_runs import ask, until, watched
+from tests.acceptance.project import Project
+from tests.servers.github import fake_github
+
+__all__ = ["watched"]  # fixture
+
+all_doors = pytest.mark.skipif("DOORS" not in os.environ, reason="`make doors` walks every way")
+
+
+@pytest.fixture
+def doors(watched: Project, s3_server: SeaweedServer, s3_url: str) -> Iterator[Doors]:
+    watched.store = s3_url
+    watched.extra |= s3_server.environment
+    with fake_github() as github, open_doors(watched, github) as doors:
+        yield doors
+
+
+def test_a_published_release_is_triggered_approved_applied_and_its_commit_says_so(doors: Doors):
+    doors.serve()
+    doors.github.deliver(doors.webhook, "deployment_protection_rule", doors.github.asks_for(doors.commit))
+    job = doors.trigger()
+    release = doors.project.waiting_release(120)
+    assert doors.project.gate("approve", release).code == 0
+    ended = doors.ended(job)
+    assert ended.code == 0, ended.all
+    assert "note" in doors.project.columns()
+    assert "RELEASED: 1 migration is in production and verified: 0001_note" in ended.out
+    assert doors.statuses() == [
+        ("pending", f"release to {doors.project.extra['GATE_TARGET']} is under way; the job's log follows it"),
+        ("success", "released: 1 migration is in production and verified: 0001_note"),
+    ]
+    assert doors.output("release") == release
+    assert "0001_note" in (doors.project.home / "summary.md").read_text()
+    until(lambda: bool(doors.github.answers), "GitHub's deployment is answered")
+    assert [a["state"] for a in doors.github.answers] == ["approved"]
+    again = doors.ended(doors.trigger())
+    assert again.code == 0, again.all
+    assert len(ask(doors.project, "POST", "/flow_runs/filter", _runs_of(doors))) == 1
+
+
+@all_doors
+def test_a_rejected_release_changes_nothing_and_exits_with_4(doors: Doors):
+    doors.serve()
+    job = doors.trigger()
+    release = doors.project.waiting_release(120)
+    assert doors.project.gate("reject", release, "--reason", "not today").code == 0
+    ended = doors.ended(job)
+    assert ended.code == 4, ended.all
+    assert "not today" in ended.out
+    assert "note" not in doors.project.columns()
+    assert doors.statuses()[-1][0] == "failure"
+    assert doors.output("outcome") == "rejected"
+
+
+@all_doors
+def test_an_approval_that_nobody_gives_expires_and_exits_with_4(doors: Doors):
+    doors.project.policy += "[approval]\nexpires_hours = 0.012\n"
+    doors.serve()
+    ended = doors.ended(doors.trigger(), 300)
+    assert ended.code == 4, ended.all
+    assert "expired" in ended.out
+    assert "note" not in doors.project.columns()
+    assert doors.statuses()[-1][0] == "failure"
+
+
+@all_doors
+def test_every_process_may_be_killed_while_it_waits(doors: Doors, prefect: PrefectServer):
+    serving, job = doors.serve(), doors.trigger()
+    release = doors.project.waiting_release(120)
+    killed(job)
+    killed(serving)
+    prefect.stop()
+    prefect._given_up.clear()
+    job = doors.trigger()  # before the server is back: it asks until it is
+    prefect.start()
+    doors.serve()
+    assert doors.project.gate("approve", release).code == 0
+    ended = doors.ended(job)
+    assert ended.code == 0, ended.all
+    assert f"release {release}" in ended.out
+    assert "note" in doors.project.columns()
+    assert doors.statuses()[-1][0] == "success"
+    assert len(ask(doors.project, "POST", "/flow_runs/filter", _runs_of(doors))) == 1
+
+
+@all_doors
+def test_bytes_that_nobody_reviewed_do_not_run(doors: Doors):
+    (doors.project.folder / "0001_note.sql").write_text("DROP TABLE orders;")
+    doors.serve()
+    ended = doors.ended(doors.trigger())
+    assert ended.code == 3, ended.all
+    assert "github-review: " in ended.out
+    assert "0001_note.sql" in ended.out
+    assert "note" not in doors.project.columns()
+
+
+def _runs_of(doors: Doors) -> dict[str, object]:
+    name = doors.project.extra["GATE_TARGET"]
+    return {"deployments": {"name": {"any_": [name]}}, "flows": {"name": {"any_": ["release"]}}}
