@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.acceptance.prefect_runs import deployment, until
 from tests.acceptance.project import Ended, Project
