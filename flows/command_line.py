@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("flows.commands.doctor", "Prove every setting, connection and privilege by using it."),
     "status": ("flows.commands.status", "Show what is applied and pending, and the last releases."),
     "plan": ("flows.commands.plan", "Show what would run, statement by statement; touches nothing."),
+    "diff": ("flows.commands.diff", "Show what this branch adds to the migrations; needs no database."),
     "check": ("flows.commands.check", "Ask the preflight checklist alone, read-only."),
     "run": ("flows.commands.run", "Take the pending migrations to production, here and now."),
     "approve": ("flows.commands.approve", "Approve a waiting release."),
