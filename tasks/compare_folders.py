@@ -45,11 +45,12 @@ def compare_folders(settings: Settings, base: str, major: int) -> Plan:
         rollbacks=found.rollbacks,
         problems=(
             *problems,
-            *using.explain(reading[0]),
+            *using.explain(reading.problems),
             *found.problems,
             *read_rollbacks(found.rollbacks, major),
         ),
-        hazards=(*using.remarks(lines, pending), *reading[-1], *found.notes),
+        hazards=(*using.remarks(lines, pending), *reading.hazards, *found.notes),
+        effects=reading.effects,
     )
 
 
