@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_ARGS ?=
 EQUALITY_ARGS ?=
-TEST_ARGS ?= -n 3 --dist worksteal
+TEST_ARGS ?= -n 3 --dist loadgroup
 
 .PHONY: setup demo test kill-matrix equality doors lint bench lock picture clean
 

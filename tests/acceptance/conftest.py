@@ -28,10 +28,17 @@ def project(tmp_path: Path, production: SecretStr, staging: SecretStr, scratch_p
 
 @pytest.fixture(scope="session")
 def prefect(production_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """One Prefect server for each worker of the tests, with its rows in PostgreSQL."""
+    """One Prefect server for all the tests that ask for one, with its rows in PostgreSQL."""
     url = production_server.create_database(f"prefect_{uuid.uuid4().hex[:8]}").get_secret_value().split("?")[0]
     server = PrefectServer(tmp_path_factory.mktemp("prefect"), re.sub(r"^postgresql://", "postgresql+asyncpg://", url))
     try:
         yield server.start()
     finally:
         server.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A Prefect server costs more than most tests that ask it: one process gets them all."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "prefect" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("prefect"))
