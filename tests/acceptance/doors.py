@@ -1,5 +1,6 @@
 """A release as CI starts it and people answer it: every process on its own, GitHub and Slack as local servers."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -10,9 +11,26 @@ from dataclasses import dataclass, field
 
 from tests.acceptance.prefect_runs import deployment, until
 from tests.acceptance.project import Ended, Project
+from tests.servers import slack as slack_server
 from tests.servers.github import REPOSITORY, SECRET, TOKEN, FakeGitHub
+from tests.servers.slack import Message, Workspace, send
 
-REVIEWED = "[checks]\nreview_approvals = 1\n"
+ANN = "U0ANN"
+POLICY = f"""
+[checks]
+review_approvals = 1
+
+[[people]]
+name = "ann"
+slack = "{ANN}"
+
+[[people]]
+name = "ada"
+github = "ada"
+
+[approval]
+approvers = ["ann"]
+"""
 
 
 @dataclass
@@ -21,6 +39,7 @@ class Doors:
 
     project: Project
     github: FakeGitHub
+    slack: Workspace
     commit: str = ""
     port: int = 0
     running: list[subprocess.Popen[str]] = field(default_factory=list)
@@ -35,6 +54,10 @@ class Doors:
             "GATE_MIGRATIONS": str(empty),
             "GATE_GITHUB_WEBHOOK_SECRET": SECRET,
             "GATE_SERVE_LISTEN": f"127.0.0.1:{self.port}",
+            "GATE_SLACK_CHANNEL": slack_server.CHANNEL,
+            "GATE_SLACK_BOT_TOKEN": slack_server.TOKEN,
+            "GATE_SLACK_SIGNING_SECRET": slack_server.SIGNING_SECRET,
+            "GATE_SLACK_API_URL": self.slack.api_url,
         }
 
     @property
@@ -64,8 +87,26 @@ class Doors:
         }
 
     @property
-    def webhook(self) -> str:
-        return f"http://127.0.0.1:{self.port}/github/webhook"
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def message(self) -> Message:
+        """What Slack shows of the release."""
+        (shown,) = self.slack.top()
+        return shown
+
+    def press(self, action: str) -> None:
+        """Ann presses a button of the message, once it is there."""
+        until(lambda: bool(self.slack.top() and self.message().buttons), "the message is posted", 150)
+        assert send(self.address, self.slack.payload(self.message(), ANN, action)).status_code == 200
+
+    def reject(self, reason: str) -> None:
+        """Ann rejects: the button opens a form, which wants a reason."""
+        self.press("gate_reject")
+        until(lambda: bool(self.slack.views), "the form is opened")
+        view = self.slack.views[-1]["view"]
+        form = self.slack.form_payload(view if isinstance(view, dict) else json.loads(view), ANN, reason)
+        assert send(self.address, form).status_code == 200
 
     def merge(self) -> None:
         """Merge what the folder holds, reviewed by somebody who did not write it."""
@@ -111,14 +152,15 @@ class Doors:
 
 
 @contextmanager
-def open_doors(project: Project, github: FakeGitHub) -> Iterator[Doors]:
+def open_doors(project: Project, github: FakeGitHub, slack: Workspace) -> Iterator[Doors]:
     """A project with one reviewed migration to release; whatever was started is gone at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    project.policy += REVIEWED
+    project.policy += POLICY
+    slack.member(ANN)
     project.ready()
-    doors = Doors(project, github, port=port)
+    doors = Doors(project, github, slack, port=port)
     doors.merge()
     try:
         yield doors

@@ -15,6 +15,7 @@ from tests.acceptance.doors import Doors, killed, open_doors
 from tests.acceptance.prefect_runs import ask, until, watched
 from tests.acceptance.project import Project
 from tests.servers.github import fake_github
+from tests.servers.slack import workspace
 
 __all__ = ["watched"]  # fixture
 
@@ -25,25 +26,28 @@ all_doors = pytest.mark.skipif("DOORS" not in os.environ, reason="`make doors` w
 def doors(watched: Project, s3_server: SeaweedServer, s3_url: str) -> Iterator[Doors]:
     watched.store = s3_url
     watched.extra |= s3_server.environment
-    with fake_github() as github, open_doors(watched, github) as doors:
+    with fake_github() as github, workspace() as slack, open_doors(watched, github, slack) as doors:
         yield doors
 
 
 def test_a_published_release_is_triggered_approved_applied_and_its_commit_says_so(doors: Doors):
     doors.serve()
-    doors.github.deliver(doors.webhook, "deployment_protection_rule", doors.github.asks_for(doors.commit))
+    doors.github.deliver(
+        f"{doors.address}/github/webhook", "deployment_protection_rule", doors.github.asks_for(doors.commit)
+    )
     job = doors.trigger()
-    release = doors.project.waiting_release(120)
-    assert doors.project.gate("approve", release).code == 0
+    doors.press("gate_approve")
     ended = doors.ended(job)
     assert ended.code == 0, ended.all
     assert "note" in doors.project.columns()
+    until(lambda: "1 migration is in production and verified" in doors.message().text, "Slack shows the end")
+    assert doors.message().buttons == {}
     assert "RELEASED: 1 migration is in production and verified: 0001_note" in ended.out
     assert doors.statuses() == [
         ("pending", f"release to {doors.project.extra['GATE_TARGET']} is under way; the job's log follows it"),
         ("success", "released: 1 migration is in production and verified: 0001_note"),
     ]
-    assert doors.output("release") == release
+    assert "approved by ann" in ended.out
     assert "0001_note" in (doors.project.home / "summary.md").read_text()
     until(lambda: bool(doors.github.answers), "GitHub's deployment is answered")
     assert [a["state"] for a in doors.github.answers] == ["approved"]
@@ -56,8 +60,7 @@ def test_a_published_release_is_triggered_approved_applied_and_its_commit_says_s
 def test_a_rejected_release_changes_nothing_and_exits_with_4(doors: Doors):
     doors.serve()
     job = doors.trigger()
-    release = doors.project.waiting_release(120)
-    assert doors.project.gate("reject", release, "--reason", "not today").code == 0
+    doors.reject("not today")
     ended = doors.ended(job)
     assert ended.code == 4, ended.all
     assert "not today" in ended.out
@@ -68,7 +71,7 @@ def test_a_rejected_release_changes_nothing_and_exits_with_4(doors: Doors):
 
 @all_doors
 def test_an_approval_that_nobody_gives_expires_and_exits_with_4(doors: Doors):
-    doors.project.policy += "[approval]\nexpires_hours = 0.012\n"
+    doors.project.policy += "expires_hours = 0.012\n"
     doors.serve()
     ended = doors.ended(doors.trigger(), 300)
     assert ended.code == 4, ended.all
@@ -88,10 +91,11 @@ def test_every_process_may_be_killed_while_it_waits(doors: Doors, prefect: Prefe
     job = doors.trigger()  # before the server is back: it asks until it is
     prefect.start()
     doors.serve()
-    assert doors.project.gate("approve", release).code == 0
+    doors.press("gate_approve")
     ended = doors.ended(job)
     assert ended.code == 0, ended.all
     assert f"release {release}" in ended.out
+    until(lambda: "1 migration is in production and verified" in doors.message().text, "Slack shows the end")
     assert "note" in doors.project.columns()
     assert doors.statuses()[-1][0] == "success"
     assert len(ask(doors.project, "POST", "/flow_runs/filter", _runs_of(doors))) == 1
