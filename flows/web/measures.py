@@ -1,6 +1,6 @@
 """What Prometheus is told by `gate serve`: names are a contract, see docs/metrics.md."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 ANSWER_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
@@ -33,6 +33,9 @@ class Measures:
             "Calls to Slack that did not do what was asked, by what they were for.",
             ["for"],
             registry=self.registry,
+        )
+        self.store_up = Gauge(
+            "gate_store_up", "1 when the store answered the last scrape, else 0.", registry=self.registry
         )
         self.defects = Counter(
             "gate_http_defects_total", "Requests that met an error nobody foresaw.", registry=self.registry

@@ -1,5 +1,6 @@
 """The endpoint holds its limits whatever is sent, and says how it is."""
 
+import re
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from config.policy import Policy
 from config.settings import Settings
 from flows.web import endpoint, limits
 from flows.web.run import serving_doors
+from tasks.clients.object_store import Unreachable
 
 
 @pytest.fixture
@@ -104,3 +106,25 @@ def test_a_store_that_hangs_makes_it_unready_in_time_and_leaves_it_alive(address
     assert answer.json() == {"ok": False, "reason": "the store does not answer in time"}
     assert httpx.get(f"{address}/healthz").status_code == 200
     hanging.set()
+
+
+def test_the_figures_are_those_of_the_documentation(address: str):
+    said = httpx.get(f"{address}/metrics").text
+    told = {line.split()[2] for line in said.splitlines() if line.startswith("# HELP")}
+    told -= {name for name in told if name.endswith("_created")}  # when counting began
+    written = re.findall(
+        r"^\| `(gate_[a-z_]+)", (Path(__file__).parents[2] / "docs/metrics.md").read_text(), re.MULTILINE
+    )
+    assert {name.removesuffix("_total") for name in told} == {name.removesuffix("_total") for name in written}
+    assert "gate_store_up 1.0" in said
+
+
+def test_a_store_that_is_away_costs_its_figures_only(address: str, monkeypatch: pytest.MonkeyPatch):
+    def away(_self: object, _now: object) -> None:
+        raise Unreachable("the store does not answer")
+
+    monkeypatch.setattr("tasks.measured.Watched.measure", away)
+    said = httpx.get(f"{address}/metrics")
+    assert said.status_code == 200
+    assert "gate_store_up 0.0" in said.text
+    assert "gate_http_answers_total" in said.text
