@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist loadgroup
 
-.PHONY: setup demo test kill-matrix equality doors lint bench lock picture clean
+.PHONY: setup demo test kill-matrix equality doors presses lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,10 @@ equality: setup
 # From the release event to the commit status, every way: approved, rejected, expired, everything killed while it waits.
 doors: setup
 	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py $(TEST_ARGS)
+
+# A thousand presses, ten thousand requests of rubbish, whole releases through Slack: minutes, for changes to the doors.
+presses: setup
+	PRESSES=1 $(BIN)/python -m pytest -s tests/acceptance/test_presses.py tests/acceptance/test_slack_fuzz.py tests/acceptance/test_slack.py tests/integration/test_slack_attacks.py
 
 lint: setup
 	$(BIN)/ruff check .

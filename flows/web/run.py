@@ -13,6 +13,7 @@ from flows.web.github import answer_until, github_wanted
 from flows.web.serving import Serving
 from flows.web.slack_messages import SlackMessages
 from flows.web.slack_place import SlackPlace
+from flows.web.slack_socket import SlackSocket
 from tasks.steps.open import store_of
 
 STOP_SECONDS = 5.0
@@ -47,6 +48,8 @@ def serving_doors(settings: Settings, policy_now: Callable[[], Policy]) -> Itera
         address = running.enter_context(answering(application(serving), settings.serve_listen))
         if place is not None:
             running.enter_context(_beside(SlackMessages(serving, place).run, place.changed))
+            if settings.slack_app_token is not None:
+                running.enter_context(_beside(SlackSocket(serving, place, settings.slack_app_token).run))
         if github_wanted(settings):
             running.enter_context(_beside(partial(answer_until, serving)))
         yield address

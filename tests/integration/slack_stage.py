@@ -46,7 +46,7 @@ class Stage:
     def ask(self, *, the_plan: Plan | None = None, hours: float = 4.0, **changed: Any) -> Record:
         """Open a release and bring it to where it asks."""
         self.releases += 1
-        self.release = f"20261123-14000{self.releases}-shop-abc{self.releases:03d}"
+        self.release = f"20261123-14{self.releases:04}-shop-abc{self.releases:03}"
         TargetLog(self.store, TARGET).open_release(self.release)
         record = Record(self.store, TARGET, self.release, owner="the-engine")
         now = datetime.now(UTC)
