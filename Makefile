@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist loadgroup
 
-.PHONY: setup demo test kill-matrix equality doors presses lint bench lock picture clean
+.PHONY: setup demo test kill-matrix equality doors presses least-privilege lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,10 @@ doors: setup
 # A thousand presses, ten thousand requests of rubbish, whole releases through Slack: minutes, for changes to the doors.
 presses: setup
 	PRESSES=1 $(BIN)/python -m pytest -s tests/acceptance/test_presses.py tests/acceptance/test_slack_fuzz.py tests/acceptance/test_slack.py tests/integration/test_slack_attacks.py
+
+# The demo's first and third act under the roles of deploy/roles.sql: one minute.
+least-privilege: setup
+	LEAST_PRIVILEGE=1 $(BIN)/python -m pytest tests/acceptance/test_least_privilege.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Asks PostgreSQL, privilege by privilege, what the connected role may not do, and how to grant it."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from psycopg import sql
 
@@ -54,9 +54,10 @@ select format('%%I.%%I', n.nspname, s.relname) from pg_depend d
    and case when s.relkind = 'S' then not has_sequence_privilege(s.oid, 'USAGE') else false end
 """
 MAY_CREATE_SCHEMA = "select has_database_privilege(current_database(), 'CREATE')"
+# A swap is done from the maintenance database, where a role that logged in with SET ROLE (deploy/roles.sql) is itself.
 FOR_A_SWAP = """
-select (select rolsuper or rolcreatedb from pg_roles where rolname = current_user),
-       pg_has_role(datdba, 'USAGE'), pg_has_role('pg_signal_backend', 'USAGE')
+select (select rolsuper or rolcreatedb from pg_roles where rolname = session_user),
+       pg_has_role(session_user, datdba, 'USAGE'), pg_has_role(session_user, 'pg_signal_backend', 'USAGE')
   from pg_database where datname = current_database()
 """
 MAY_SEE_OTHERS = "select pg_has_role('pg_read_all_stats', 'USAGE')"
@@ -115,7 +116,7 @@ def missing_for_ledger(connection: Connection, schema: str, table: str) -> list[
 
 def missing_for_swap(connection: Connection) -> list[Missing]:
     """What restoring beside and swapping the names would fail on."""
-    me, database = _me(connection), _quoted(connection, connection.info.dbname)
+    me, database = _me(connection, "session_user"), _quoted(connection, connection.info.dbname)
     creates, owns, signals = connection.execute(FOR_A_SWAP).fetchone() or (False, False, False)
     found = [] if creates else [Missing("may not create a database", f"ALTER ROLE {me} CREATEDB")]
     if not owns:
@@ -132,8 +133,8 @@ def missing_for_sight(connection: Connection) -> list[Missing]:
     return [Missing("may not see what other users' sessions do", f"GRANT pg_monitor TO {_me(connection)}")]
 
 
-def _me(connection: Connection) -> str:
-    row = connection.execute("select current_user").fetchone()
+def _me(connection: Connection, which: Literal["current_user", "session_user"] = "current_user") -> str:
+    row = connection.execute(f"select {which}").fetchone()
     return _quoted(connection, str(row[0]) if row else connection.info.user)
 
 
