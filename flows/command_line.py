@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("flows.commands.reject", "Reject a waiting release."),
     "resume": ("flows.commands.resume", "Take up an interrupted or waiting release."),
     "reconcile": ("flows.commands.reconcile", "Look after an open release that nobody carries any more."),
+    "repair": ("flows.commands.repair", "List what is wrong with the ledger and mend it, as a release."),
     "rollback": ("flows.commands.rollback", "Take applied migrations back with their rollback SQL, as a release."),
     "backup": ("flows.commands.backup", "Take a backup of production and prove it."),
     "backups": ("flows.commands.backups", "List the backups, or export one as plain SQL."),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tasks.gate.plan import Plan, Problem, Purpose
 from tasks.make_plan import make_plan
 from tasks.occasion import Occasion
+from tasks.plan_repair import plan_repair
 from tasks.plan_rollback import plan_rollback
 
 Planner = Callable[[Occasion], Plan]
@@ -23,6 +24,7 @@ def _release(occasion: Occasion) -> Plan:
 PLANNERS: dict[Purpose, Planner] = {
     Purpose.RELEASE: _release,
     Purpose.ROLLBACK: plan_rollback,
+    Purpose.REPAIR: plan_repair,
 }
 
 

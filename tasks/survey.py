@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from config.settings import Settings
 from tasks.gate.plan import Folder, Ledger, Migration, PlannedMigration, Problem
+from tasks.gate.repair import Offer
 from tasks.tool import Connection, Tool, tool
 
 
@@ -24,6 +25,10 @@ class Survey(NamedTuple):
         """What each migration would be, and the problems, with another ledger."""
         lines, _, problems = self.tool.states(self.folder, ledger, _now_ms())
         return lines, problems
+
+    def repairs(self, subject: str = "", *, populated: bool) -> tuple[Offer, ...]:
+        """The safe remedies of the ledger as it is now; see the tool's own."""
+        return self.tool.repairs(self.folder, self.ledger, _now_ms(), populated=populated, subject=subject)
 
 
 def survey(settings: Settings, connection: Connection) -> Survey:

@@ -11,11 +11,13 @@ from tasks.drizzle.find_ledger import find_ledger
 from tasks.drizzle.folder import read_folder
 from tasks.drizzle.ledger import read_ledger
 from tasks.drizzle.remarks import remarks
+from tasks.drizzle.repairs import repairs
 from tasks.drizzle.rows import forget, key, written
 from tasks.drizzle.states import States, states
 from tasks.drizzle.verdicts import with_drizzles_part
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.plan import Folder, FoundLedger, Ledger, LedgerRow, Migration, Plan, PlannedMigration, Problem
+from tasks.gate.repair import Offer
 from tasks.gate.take_back import Rows
 from tasks.rollbacks import FoundRollbacks, find_rollbacks
 
@@ -81,6 +83,27 @@ class Apply(Protocol):
         ...
 
 
+class Repairs(Protocol):
+    """The safe remedies for a ledger that disagrees with the folder."""
+
+    def __call__(
+        self, folder: Folder, ledger: Ledger, now_ms: int, *, populated: bool, subject: str = ""
+    ) -> tuple[Offer, ...]:
+        """What may be offered; `populated` says that the database has tables of its own."""
+        ...
+
+
+def _no_repairs(
+    folder: Folder,  # noqa: ARG001
+    ledger: Ledger,  # noqa: ARG001
+    now_ms: int,  # noqa: ARG001
+    *,
+    populated: bool,  # noqa: ARG001
+    subject: str = "",  # noqa: ARG001
+) -> tuple[Offer, ...]:
+    return ()
+
+
 class Tool(NamedTuple):
     """A migration tool."""
 
@@ -95,6 +118,7 @@ class Tool(NamedTuple):
     rollbacks: Callable[[Folder, Path, Sequence[Migration]], FoundRollbacks]  # beside which folder the way back lies
     rows: Rows
     forget: Callable[[str, str, LedgerRow], str]  # a script's text that removes one row from schema and table
+    repairs: Repairs = _no_repairs
 
 
 def run(connection: Connection, plan: Plan, observer: Observer | None = None) -> None:
@@ -129,6 +153,7 @@ DRIZZLE = Tool(
     rollbacks=lambda _folder, beside, migrations: find_rollbacks(beside, migrations),
     rows=Rows(written, key),
     forget=forget,
+    repairs=repairs,
 )
 TOOLS: tuple[Tool, ...] = (DRIZZLE,)
 

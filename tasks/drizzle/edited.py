@@ -16,7 +16,10 @@ def edited(migration: Migration, row: LedgerRow, place: str) -> tuple[PlannedMig
             f"{migration.file} was edited after it ran: row {row.id} of {place} has hash {row.hash[:12]},"
             f" the file has {migration.hash[:12]}"
         )
-        remedy = "restore the file as it ran, and put the change into a new migration"
+        remedy = (
+            "restore the file as it ran, and put the change into a new migration; or, when production has the change"
+            f" already, `gate repair mark {migration.tag}`"
+        )
     line = PlannedMigration(tag=migration.tag, state=State.EDITED, sentence=cause)
     drizzle = "never compares a hash: nothing of the edit reaches this database, and it exits 0"
     return line, Problem(kind=kind, tag=migration.tag, cause=cause, drizzle=drizzle, remedy=remedy)

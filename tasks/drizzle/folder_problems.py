@@ -11,7 +11,8 @@ def renamed(migration: Migration, row: LedgerRow, place: str) -> Problem:
         cause=f"{migration.tag} has the content that ran as {row.name} (row {row.id} of {place}): the folder was"
         " renamed",
         drizzle="runs it a second time",
-        remedy=f"rename the folder back to {row.name}; if it is meant to run a second time, change its text",
+        remedy=f"rename the folder back to {row.name}; or `gate repair rename {migration.tag}`, which gives the row the"
+        " new name; if it is meant to run a second time, change its text",
     )
 
 
@@ -19,7 +20,9 @@ def unnamed(row: LedgerRow, same: str | None, place: str) -> Problem:
     """Drizzle 0.x wrote it into an upgraded table; `same` is the folder with its hash."""
     what = f"the row of {same} by its hash" if same else f"hash {row.hash[:12]}"
     remedy = "stop migrating this database with Drizzle 0.x; "
-    remedy += f"set name of row {row.id} to '{same}'" if same else f"find out what row {row.id} is and give it its name"
+    remedy += (
+        f"`gate repair name {same}`" if same else f"find out what row {row.id} is, or `gate repair forget {row.id}`"
+    )
     return Problem(
         kind="unnamed",
         tag=same,
@@ -36,7 +39,8 @@ def duplicate(name: str, times: int, place: str) -> Problem:
         tag=name,
         cause=f"{place} holds {times} rows named {name}: it ran {times} times, probably by two migrators at once",
         drizzle="notices nothing and exits 0",
-        remedy="find out whether its statements took effect twice, repair that, then delete all rows but the first",
+        remedy="find out whether its statements took effect twice and put that right; then `gate repair` lists which"
+        " rows to `forget`",
     )
 
 
@@ -47,7 +51,8 @@ def unknown(row: LedgerRow, place: str) -> Problem:
         tag=row.name,
         cause=f"row {row.id} of {place}, {row.name}, belongs to no folder here",
         drizzle="ignores it",
-        remedy="release from a commit that has that migration; if the row was made by hand, delete it",
+        remedy="release from a commit that has that migration; if the row was made by hand,"
+        f" `gate repair forget {row.id}`",
     )
 
 

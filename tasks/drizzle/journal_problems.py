@@ -15,7 +15,8 @@ def restamped(migration: Migration, row: LedgerRow, place: str, *, behind: bool)
         cause=f"{migration.tag} ran under another time: row {row.id} of {place} has {row.created_at}, the journal has"
         f" {migration.created_at}",
         drizzle=f"never compares the two, {SILENT}" if behind else "runs it a second time",
-        remedy=f'set "when" of {migration.tag} in the journal to {row.created_at}, as it was when it ran',
+        remedy=f'set "when" of {migration.tag} in the journal to {row.created_at}, as it was when it ran; or'
+        f" `gate repair restamp {migration.tag}`, which gives the row the journal's time",
     )
 
 
@@ -27,9 +28,8 @@ def skipped(migration: Migration, newest: int, place: str) -> Problem:
         cause=f"{migration.tag} has no row in {place}, and its time {migration.created_at} is not after the newest"
         f" applied one ({newest})",
         drizzle=f"skips it, now and for ever, {SILENT}",
-        remedy="generate it anew so that it comes last; or, if it must keep its place, run"
-        f" {migration.file} by hand and then insert its row into {place}: hash {migration.hash}, created_at"
-        f" {migration.created_at}",
+        remedy=f"generate it anew so that it comes last; or `gate repair run {migration.tag}`, which runs it now and"
+        f" writes its own row; or `gate repair mark {migration.tag}`, when production has its effect already",
     )
 
 
@@ -39,7 +39,8 @@ def no_time(row: LedgerRow, place: str) -> Problem:
         kind="no-time",
         cause=f"row {row.id} of {place} has no created_at",
         drizzle="takes it for the newest row, of the year 1970, and runs every migration of the folder again",
-        remedy=f"set created_at of row {row.id} to the journal's time of that migration, or delete the row",
+        remedy=f"`gate repair` lists what is safe: `restamp TAG` gives row {row.id} the time of its migration in the"
+        f" journal, `forget {row.id}` removes it when it belongs to none",
     )
 
 
@@ -50,7 +51,8 @@ def duplicate(hash_: str, created_at: int | None, times: int, place: str) -> Pro
         cause=f"{place} holds {times} rows with hash {hash_[:12]} and created_at {created_at}: that migration ran"
         f" {times} times, probably by two migrators at once",
         drizzle=f"notices nothing, {SILENT}",
-        remedy="find out whether its statements took effect twice, repair that, then delete all rows but the first",
+        remedy="find out whether its statements took effect twice and put that right; then `gate repair` lists which"
+        " rows to `forget`",
     )
 
 
@@ -60,7 +62,8 @@ def future_row(row: LedgerRow, place: str) -> Problem:
         kind="future-row",
         cause=f"row {row.id} of {place} is dated {moment(row.created_at)}, in the future",
         drizzle=f"skips every migration that is generated until then, {SILENT}",
-        remedy="set created_at of that row, and the journal's time of that migration if it has one, to when it ran",
+        remedy="set the journal's time of that migration to when it ran, then `gate repair restamp TAG`; a row of no"
+        f" migration: `gate repair forget {row.id}`",
     )
 
 
@@ -73,7 +76,8 @@ def unknown(row: LedgerRow, place: str, *, newest: bool) -> Problem:
         drizzle=f"takes its time for the newest one, skips every migration that is older, {SILENT}"
         if newest
         else "ignores it",
-        remedy="release from a commit that has that migration; if the row was made by hand, delete it",
+        remedy="release from a commit that has that migration; if the row was made by hand,"
+        f" `gate repair forget {row.id}`",
     )
 
 

@@ -61,8 +61,8 @@ def _needed(folder: Folder, place: str, late: set[str]) -> Problem:
         kind="upgrade",
         cause=f"{place} has the shape of Drizzle 0.x (no column name), but {folder.path} is of Drizzle 1.0",
         drizzle=f"1.0 upgrades the table as soon as it is started{also}",
-        remedy="run the migrate of Drizzle 1.0 once from the commit that moved the folder, while nothing else is"
-        " pending: it upgrades the table; look for migrations that 0.x had skipped first, they would run then",
+        remedy="`gate repair upgrade --plan` shows the SQL of that upgrade and what is pending afterwards;"
+        " `gate repair upgrade` runs it",
     )
 
 
@@ -73,7 +73,8 @@ def _blocked(matches: tuple[Match, ...], place: str) -> list[Problem]:
             cause=f"row {row.id} of {place} (hash {row.hash[:12]}, created_at {row.created_at}) belongs to no folder"
             " here, neither by its second nor by its hash",
             drizzle="refuses to upgrade the table, exits 1, and changes nothing",
-            remedy="release from a commit that has that migration; if the row was made by hand, delete it",
+            remedy="release from a commit that has that migration; if the row was made by hand,"
+            f" `gate repair forget {row.id}`",
         )
         for row, migration in matches
         if migration is None
@@ -88,7 +89,7 @@ def _twice(matches: tuple[Match, ...], place: str) -> list[Problem]:
             tag=tag,
             cause=f"{times} rows of {place} would all be named {tag}: they share its second or its text",
             drizzle="gives them one name, and runs the folders that are left without a row again",
-            remedy="delete the rows that are too many, or give each folder a second and a text of its own",
+            remedy="`gate repair` lists which rows to `forget`; or give each folder a second and a text of its own",
         )
         for tag, times in names.items()
         if times > 1

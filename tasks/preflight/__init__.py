@@ -14,6 +14,7 @@ from tasks.preflight import (
     identity,
     invalid_indexes,
     logical_replication,
+    marked_schema,
     old_transactions,
     other_writers,
     pooler,
@@ -42,6 +43,7 @@ CHECKS: tuple[Check[Question], ...] = (
     staging_schema.CHECK,
     staging_identity.CHECK,
     staging_health.CHECK,
+    marked_schema.CHECK,
     rollback.CHECK,
     review.CHECK,
     github_review.CHECK,
@@ -93,10 +95,12 @@ def run_checks(question: Question, waivers: Sequence[Waiver]) -> tuple[Finding, 
         ConfigurationError: a waiver that cannot count; nothing was asked then.
     """
     accept_waivers(question.policy, waivers)
+    purpose = question.plan.purpose
     checks = [
         check
         for check in checks_for(question.policy)
-        if question.plan.purpose is Purpose.RELEASE or not check.releases_only
+        if (purpose is Purpose.RELEASE or not check.releases_only)
+        and (purpose is Purpose.REPAIR or not check.repairs_only)
     ]
     findings = []
     for finding in ask_all(checks, question, secrets_of(question.settings)):

@@ -26,6 +26,7 @@ class Check(NamedTuple, Generic[Subject_contra]):
     name: str
     title: str
     ask: Callable[[Subject_contra], Answer]
+    repairs_only: bool = False  # asks what a repair of the ledger takes for true
     releases_only: bool = False  # asks about pending migrations, which a rollback or a repair has none of
 
 

@@ -87,7 +87,7 @@ class TestJournal:
             f" ({T3})"
         )
         assert problem.drizzle == ("skips it, now and for ever, exits 0 and prints `migrations applied successfully!`")
-        assert f"hash {B.hash}, created_at {T2}" in problem.remedy
+        assert "`gate repair run 0001_b`, which runs it now and writes its own row" in problem.remedy
 
     def test_a_new_entry_with_the_very_time_of_the_newest_row_is_skipped(self) -> None:
         twin = entry("0001_twin", T1)
@@ -107,7 +107,10 @@ class TestJournal:
             "0000_a.sql was edited after it ran: row 7 of drizzle.__drizzle_migrations has hash ffffffffffff,"
             f" the file has {A.hash[:12]}"
         )
-        assert problem.remedy == "restore the file as it ran, and put the change into a new migration"
+        assert problem.remedy == (
+            "restore the file as it ran, and put the change into a new migration; or, when production has the change"
+            " already, `gate repair mark 0000_a`"
+        )
 
     @pytest.mark.parametrize(("ran", "now"), [("a;\nb;\n", "a;\r\nb;\r\n"), ("a;\r\nb;\r\n", "a;\nb;\n")])
     def test_other_line_endings_are_not_called_an_edit(self, ran: str, now: str) -> None:
@@ -124,7 +127,10 @@ class TestJournal:
             f"0000_a ran under another time: row 1 of drizzle.__drizzle_migrations has {T1}, the journal has {T2}"
         )
         assert problem.drizzle == "runs it a second time"
-        assert problem.remedy == f'set "when" of 0000_a in the journal to {T1}, as it was when it ran'
+        assert problem.remedy == (
+            f'set "when" of 0000_a in the journal to {T1}, as it was when it ran; or `gate repair restamp 0000_a`,'
+            " which gives the row the journal's time"
+        )
 
     def test_two_entries_that_exchanged_their_times_are_restamped_and_not_edited(self) -> None:
         swapped = [entry("0000_a", T2, "-- 0000_a"), entry("0001_b", T1, "-- 0001_b")]
@@ -247,7 +253,7 @@ class TestFolders:
             "row 2 of drizzle.__drizzle_migrations has no name (the row of 20250602120000_b by its hash)"
             in problem.cause
         )
-        assert "set name of row 2 to '20250602120000_b'" in problem.remedy
+        assert "`gate repair name 20250602120000_b`" in problem.remedy
 
     def test_an_unnamed_row_of_unknown_content_is_to_be_found_out(self) -> None:
         problem = only(judge(1, [self.A], [named(1, self.A), row(2, "e" * 64)]))
