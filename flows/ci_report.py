@@ -11,6 +11,8 @@ from flows.ci import ci_job
 from tasks.clients.github import GitHub
 from tasks.gate.errors import GateError
 from tasks.gate.outcome import Outcome
+from tasks.gate.story import Story
+from tasks.gate.wording import moment
 
 SUMMARY_BYTES = 1_000_000  # GitHub takes 1 MiB a step, and shows nothing of more
 STATES = {0: "success", 6: "error"}
@@ -32,6 +34,10 @@ class CiReport:
     def begun(self) -> None:
         """The release was started."""
         self._status("pending", f"release to {self._settings.target} is under way; the job's log follows it")
+
+    def waits(self, story: Story) -> None:
+        """The release waits for a decision; its id is what a decision names."""
+        self._status("pending", f"{story.id} waits for approval until {moment(story.expires_at)}")
 
     def ended(self, outcome: Outcome, release: str, markdown: str) -> None:
         """The release has ended.

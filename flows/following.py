@@ -23,7 +23,13 @@ class Follower:
     """One run and its release; says what is new, and knows when it is over."""
 
     def __init__(
-        self, api: PrefectApi, run: str, settings: Settings, store: ObjectStore | None, say: Callable[[str], None]
+        self,
+        api: PrefectApi,
+        run: str,
+        settings: Settings,
+        store: ObjectStore | None,
+        say: Callable[[str], None],
+        waits: Callable[[Story], None],
     ) -> None:
         """Asks nobody yet.
 
@@ -33,8 +39,10 @@ class Follower:
             settings: for the target's name.
             store: where the record lies; None where this machine has no address of it.
             say: told one line at a time.
+            waits: told once that the release waits for a decision.
         """
         self._api, self._run, self._target, self._store, self._say = api, run, settings.target, store, say
+        self._waits = waits
         self._record: Record | None = None
         self._told: set[str] = set()
         self._lines = 0
@@ -112,8 +120,10 @@ class Follower:
         self._once(f"release {story.id}")
         for step in story.steps:
             self._once(f"  {step.name}: {step.sentence}", again=f"{step.name} {step.started_at}")
-        if story.state == WAITING:
-            self._once(f"  waiting for approval until {moment(story.expires_at)}: gate approve {story.id}")
+        if story.state == WAITING and "waits" not in self._told:
+            self._told.add("waits")
+            self._waits(story)
+            self._say(f"  waiting for approval until {moment(story.expires_at)}: gate approve {story.id}")
 
     def _once(self, line: str, *, again: str = "") -> None:
         """Say a line that was not said before."""

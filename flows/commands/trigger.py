@@ -43,7 +43,14 @@ def command(
         return 0
     report = CiReport(settings, started.commit)
     report.begun()
-    follower = Follower(started.api, started.run, settings, started.store, lambda line: click.echo(line, err=as_json))
+    follower = Follower(
+        started.api,
+        started.run,
+        settings,
+        started.store,
+        say=lambda line: click.echo(line, err=as_json),
+        waits=report.waits,
+    )
     try:
         outcome = follower.follow(patience * 60)
     except KeyboardInterrupt:

@@ -1,8 +1,10 @@
-"""/github/webhook: a deployment on GitHub asks whether it may go on, and is answered when its release has ended."""
+"""/github/webhook: deployments that wait for a release ask, and people who review an environment decide."""
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import SecretStr
 from starlette.requests import Request
@@ -10,11 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from config.settings import Settings, SettingsError, load
+from flows.web.github_decision import deciding
 from flows.web.serving import Serving
 from flows.web.work import TooBusyError
 from tasks.clients.github import GitHub
 from tasks.gate.errors import GateError
-from tasks.gate.github_webhook import EVENT, RULE, forgery, read_ask
+from tasks.gate.github_webhook import EVENT, REVIEW, RULE, forgery, read_ask, read_review
 from tasks.github_asks import answer_asks, keep_ask
 
 KEPT_SECONDS = 8.0  # GitHub waits 10, and does not deliver again by itself
@@ -40,20 +43,30 @@ def routes(serving: Serving) -> list[Route]:
         if why := forgery(secret, request.scope["headers"], body):
             log.warning("a delivery to /github/webhook is not GitHub's: %s", why)
             return JSONResponse({"error": "unsigned"}, status_code=401)
-        ask = None
-        if request.headers.get(EVENT.decode()) == RULE:
-            ask = read_ask(body, repository=repository, api_url=settings.github_api_url, now=datetime.now(UTC))
-        if ask is None:
+        act = _meant(serving, repository, request.headers[EVENT.decode()], body)
+        if act is None:
             return JSONResponse({"ignored": True})
-        wanted = ask
         try:
-            new = await serving.work.within(KEPT_SECONDS, lambda: keep_ask(serving.store, settings.target, wanted))
+            return JSONResponse(await serving.work.within(KEPT_SECONDS, act), status_code=202)
         except (GateError, TooBusyError, TimeoutError):
             # The one honest answer: GitHub shows the delivery as failed, and a person can let it deliver again.
             return JSONResponse({"error": "the store does not answer; deliver again"}, status_code=503)
-        return JSONResponse({"heard": True, "new": new}, status_code=202)
 
     return [Route("/github/webhook", webhook, methods=["POST"])]
+
+
+def _meant(serving: Serving, repository: str, event: str, body: bytes) -> Callable[[], dict[str, Any]] | None:
+    """What a signed delivery asks to be done, and what GitHub's log of deliveries then shows; None when nothing."""
+    settings = serving.settings
+    if event == RULE:
+        ask = read_ask(body, repository=repository, api_url=settings.github_api_url, now=datetime.now(UTC))
+        if ask is not None:
+            return lambda: {"heard": True, "new": keep_ask(serving.store, settings.target, ask)}
+    if event == REVIEW:
+        said = read_review(body, repository=repository, target=settings.target)
+        if said is not None:
+            return lambda: {"heard": True, "answer": deciding(serving, said)}
+    return None
 
 
 def answer_until(serving: Serving, stop: threading.Event) -> None:

@@ -19,7 +19,7 @@ SIGNATURE, EVENT, DELIVERY = b"x-hub-signature-256", b"x-github-event", b"x-gith
 SIGNED = re.compile(rb"sha256=[0-9a-f]{64}")
 NAMED = re.compile(rb"[a-z_]{1,64}")
 DELIVERED = re.compile(rb"[0-9a-fA-F-]{1,64}")
-RULE = "deployment_protection_rule"
+RULE, REVIEW = "deployment_protection_rule", "deployment_review"
 UNHEARD_OF = timedelta(hours=24)  # a deployment whose release nobody started is told no after this long
 
 
@@ -39,6 +39,39 @@ class _Requested(_Strict):
     sha: str = Field(pattern=r"^[0-9a-f]{40}$")
     deployment_callback_url: str = Field(max_length=1024)
     repository: _Repository
+
+
+class _Person(_Strict):
+    login: str = Field(min_length=1, max_length=64)
+
+
+class _Job(_Strict):
+    environment: str = Field("", max_length=255)
+
+
+class _Run(_Strict):
+    head_sha: str = Field(pattern=r"^[0-9a-f]{40}$")
+
+
+class _Reviewed(_Strict):
+    """The part of a review of an environment that is used."""
+
+    action: str = Field(max_length=64)
+    approver: _Person
+    comment: str = Field("", max_length=10_000)
+    repository: _Repository
+    workflow_job_runs: tuple[_Job, ...] = Field((), max_length=100)
+    workflow_run: _Run
+
+
+class Said(Model):
+    """What a person answered in GitHub's own review of an environment."""
+
+    login: str
+    approved: bool
+    comment: str
+    commit: str
+    release: str  # the id that the comment names; empty when it names none
 
 
 class Ask(Model):
@@ -96,6 +129,31 @@ def read_ask(body: bytes, *, repository: str, api_url: str, now: datetime) -> As
     if found.action != "requested" or match is None or found.repository.full_name.lower() != repository.lower():
         return None
     return Ask(run=int(match[1]), environment=found.environment, commit=found.sha, asked_at=now)
+
+
+def read_review(body: bytes, *, repository: str, target: str) -> Said | None:
+    """A person's answer in a signed delivery; None when it is not about this target's environment.
+
+    The environment bears the target's name. Which release is meant stands in the comment: what was said of one release
+    must never count for the next one of the same commit.
+    """
+    try:
+        found = _Reviewed.model_validate_json(body)
+    except ValidationError:
+        return None
+    here = any(job.environment == target for job in found.workflow_job_runs)
+    if found.repository.full_name.lower() != repository.lower() or not here:
+        return None
+    if found.action not in ("approved", "rejected"):
+        return None
+    named = re.search(rf"(?<![\w-])[0-9]{{8}}-[0-9]{{6}}-{re.escape(target)}-[0-9a-f]{{6}}(?![\w-])", found.comment)
+    return Said(
+        login=found.approver.login,
+        approved=found.action == "approved",
+        comment=found.comment,
+        commit=found.workflow_run.head_sha,
+        release=named[0] if named else "",
+    )
 
 
 def reply_to(ask: Ask, stories: Sequence[Story], now: datetime) -> Reply | None:

@@ -123,9 +123,9 @@ class Doors:
         until(lambda: deployment(self.project) is not None and self._answers(), "gate serve is up", 90)
         return process
 
-    def trigger(self, *arguments: str) -> "subprocess.Popen[str]":
+    def trigger(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
         """What the workflow runs on `release: published`."""
-        process = self.project.start("trigger", "--wait", *arguments, **self.job)
+        process = self.project.start("trigger", "--wait", *arguments, **(self.job | more))
         self.running.append(process)
         return process
 

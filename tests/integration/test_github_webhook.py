@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,12 +14,13 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from config.policy import Policy
+from config.policy import Approval, Person, Policy
 from config.settings import Settings
 from flows.web import github as door
 from flows.web.run import serving_doors
 from tasks.clients.directory_store import DirectoryStore
 from tasks.clients.github import GitHub
+from tasks.gate.approval import request
 from tasks.gate.github_webhook import UNHEARD_OF, Ask, forgery, read_ask, reply_to
 from tasks.gate.story import Story
 from tasks.github_asks import answer_asks
@@ -42,7 +44,12 @@ def store(tmp_path: Path) -> DirectoryStore:
 
 
 @pytest.fixture
-def served(tmp_path: Path, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def policy() -> Policy:
+    return Policy()
+
+
+@pytest.fixture
+def served(tmp_path: Path, github: FakeGitHub, policy: Policy, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(door, "EVERY_SECONDS", 0.1)
     github.answers.clear()
     settings = Settings.model_validate(
@@ -56,7 +63,7 @@ def served(tmp_path: Path, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) 
             "github_webhook_secret": SECRET,
         }
     )
-    with serving_doors(settings, Policy) as address:
+    with serving_doors(settings, lambda: policy) as address:
         yield f"{address}/github/webhook"
 
 
@@ -179,3 +186,63 @@ def test_an_earlier_failure_of_the_same_commit_does_not_answer_a_later_question(
     done = reply_to(asked, [after, ended("released", 0, NOW - timedelta(hours=2))], NOW)
     assert done is not None
     assert done.approved
+
+
+def reviewed(github: FakeGitHub, address: str, comment: str, *, login: str = "Bob", **changed: Any) -> str:
+    """Somebody answers GitHub's own review of the environment; what its log of deliveries then shows."""
+    payload = {
+        "action": "approved",
+        "approver": {"login": login, "id": 4},
+        "comment": comment,
+        "repository": {"full_name": REPOSITORY},
+        "workflow_job_runs": [{"environment": "shop"}],
+        "workflow_run": {"head_sha": COMMIT, "id": 7},
+        **changed,
+    }
+    answer = github.deliver(address, "deployment_review", payload).json()
+    return str(answer.get("answer", answer))
+
+
+WAITING = "20261125-120000-shop-abc123"
+POLICY = Policy(people=(Person(name="bob", github="bob"),), approval=Approval(approvers=("bob",)))
+
+
+def waiting(store: DirectoryStore) -> Record:
+    """A release of the commit that waits for a decision."""
+    TargetLog(store, "shop").open_release(WAITING)
+    record = Record(store, "shop", WAITING, owner="a")
+    record.append("opened", {"by": "github:ada", "bundle": {"digest": "0" * 64, "commit": COMMIT}})
+    now = datetime.now(UTC)
+    asked = request("d" * 64, "may it?", started_by="github:ada", policy=POLICY, now=now)
+    record.append("asked", {**asked.model_dump(mode="json"), "prefect": {}})
+    return record
+
+
+@pytest.mark.parametrize("policy", [POLICY])
+def test_a_review_on_github_decides_when_it_names_the_release_and_only_for_whom_policy_names(
+    served: str, github: FakeGitHub, store: DirectoryStore
+):
+    record = waiting(store)
+    assert "names no release" in reviewed(github, served, "looks good")
+    assert "names no release" in reviewed(github, served, f"x{WAITING}")
+    assert reviewed(github, served, WAITING, workflow_job_runs=[{"environment": "staging"}]) == "{'ignored': True}"
+    assert "nothing was decided" in reviewed(github, served, WAITING, login="eve")
+    record.refresh()
+    assert record.last("approved") is None
+    reviewed(github, served, f"read it: {WAITING}")
+    record.refresh()
+    decided = record.last("approved")
+    assert decided is not None
+    assert (decided.body["who"], decided.body["door"], decided.body["identity"]) == ("bob", "github", "Bob")
+
+
+@pytest.mark.parametrize("policy", [POLICY])
+def test_a_no_on_github_needs_no_id_and_counts_for_the_open_release_of_that_commit(
+    served: str, github: FakeGitHub, store: DirectoryStore
+):
+    record = waiting(store)
+    other = {"workflow_run": {"head_sha": sha("another")}}
+    assert "names no release" in reviewed(github, served, "stop", action="rejected", **other)
+    reviewed(github, served, "stop", action="rejected")
+    record.refresh()
+    assert record.last("rejected") is not None
