@@ -7,6 +7,7 @@ from config.settings import Settings
 from tasks.doctor_bench import Bench, after, bench_for
 from tasks.doctor_places import MIGRATIONS, PREFECT, SETTINGS, STORE, STORE_CLOCK
 from tasks.doctor_servers import CLOCK, DUMP, LEDGER, PRODUCTION, SCRATCH, STAGING
+from tasks.doctor_slack import SERVED, SLACK, SLACK_CHANNEL, SLACK_PEOPLE
 from tasks.gate.evidence import Finding
 from tasks.gate.redaction import secrets_of
 from tasks.preflight import (
@@ -60,6 +61,10 @@ CHECKS: tuple[Check[Bench], ...] = (
     staging_health.CHECK,
     version.CHECK,
     PREFECT,
+    SLACK,
+    SLACK_CHANNEL,
+    SLACK_PEOPLE,
+    SERVED,
 )
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.acceptance.slack_serving import Served, serving
 from tests.servers.slack import APP, CHANNEL, TEAM, Workspace, headers_for, workspace
 
+pytestmark = pytest.mark.xdist_group("slack-fuzz")  # they share one endpoint, and its memory
 EXAMPLES = 3400 if os.environ.get("PRESSES") else 30  # of each of the three
 GROWTH_MEGABYTES = 25.0
 

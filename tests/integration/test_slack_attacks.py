@@ -18,6 +18,7 @@ from tests.servers.slack import TEAM, Workspace, body_of, headers_for, send, wor
 from tests.servers.web import local_site
 from tests.unit.sample_evidence import migration, plan
 
+pytestmark = pytest.mark.xdist_group("slack-attacks")  # they share one release that waits
 CROWD = 100 if os.environ.get("PRESSES") else 24  # `make presses` brings everybody
 
 
