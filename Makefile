@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist loadgroup
 
-.PHONY: setup demo test kill-matrix equality doors presses least-privilege lint bench lock picture clean
+.PHONY: setup demo test kill-matrix equality doors presses least-privilege races lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,10 @@ presses: setup
 # The demo's first and third act under the roles of deploy/roles.sql: one minute.
 least-privilege: setup
 	LEAST_PRIVILEGE=1 $(BIN)/python -m pytest tests/acceptance/test_least_privilege.py
+
+# A hundred people decide at once in four processes, ten times over, in a directory and in S3.
+races: setup
+	RACES=10 $(BIN)/python -m pytest tests/integration/test_record_decisions.py $(TEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

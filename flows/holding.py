@@ -31,9 +31,13 @@ def check_again_when_open(todo: Checklist, release: Release, workshop: Workshop,
         if hold.what_holds(release, plan) is not None:
             todo.wait("Wait for the window", lambda: _wait(todo, release, workshop, plan), str)
         hold.clear(release)
-        todo.step("Check again", lambda: recheck.recheck(release, workshop, plan, backup), recheck.sentence)
+        backup = _check_again(todo, release, workshop, plan, backup)
         if hold.what_holds(release, plan) is None:
             return
+
+
+def _check_again(todo: Checklist, release: Release, workshop: Workshop, plan: Plan, backup: Manifest) -> Manifest:
+    return todo.step("Check again", lambda: recheck.recheck(release, workshop, plan, backup), recheck.sentence)
 
 
 def _wait(todo: Checklist, release: Release, workshop: Workshop, plan: Plan) -> str:

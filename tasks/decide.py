@@ -84,6 +84,7 @@ def decide(
         door=door,
         comment=comment.strip(),
         at=moment,
+        release=release_id,
         identity=identity.strip(),
         break_glass=break_glass and approved,
         facts=dict(facts or {}),

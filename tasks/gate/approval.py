@@ -49,6 +49,7 @@ class Decision(Model):
     door: str  # a key of people.IDENTITY_OF_DOOR
     comment: str = ""
     at: datetime
+    release: str = ""  # its id, so that no answer can be carried into another record
     identity: str = ""  # what the door knows them by: a Slack user id, a GitHub login, an operating-system user
     break_glass: bool = False  # an emergency: counts only beside another one's
     withdraws: bool = False  # a no to what was approved and still waits for its window

@@ -4,8 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from config.policy import Policy
-from tasks.gate.approval import Decision, Standing, judge
-from tasks.gate.hearing import Hearing
+from tasks.gate.approval import Decision, Standing
+from tasks.gate.hearing import Hearing, stands
 from tasks.gate.model import Model
 
 
@@ -50,14 +50,10 @@ def ask_state(heard: Hearing, policy: Policy, now: datetime) -> AskState:
     if asked is None:
         standing = AskStanding.CLOSED if heard.closed else AskStanding.NOT_ASKED
         return AskState(standing=standing, sentence=heard.closed or "nobody was asked yet")
-    judged = judge(asked, heard.decisions, digest=asked.digest, policy=policy, now=now)
+    judged = stands(heard, policy=policy, now=now)
     standing, sentence = AskStanding(judged.standing.value), judged.sentence
     if heard.closed:
         standing, sentence = AskStanding.CLOSED, heard.closed
-    elif heard.void:
-        standing, sentence = AskStanding.VOID, f"the approval is void: {heard.void}"
-    elif heard.expired and judged.standing is Standing.WAITING:
-        standing, sentence = AskStanding.EXPIRED, "nobody decided in time, and the request expired"
     elif judged.standing is Standing.EXPIRED and heard.applying:
         standing = AskStanding.APPROVED  # it was in time: what it allowed has begun
     elif judged.standing is Standing.APPROVED and heard.holding and not heard.applying:

@@ -1,10 +1,12 @@
 """What a record says of its approval: what was asked last, who answered since, and what became of it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pydantic import Field, ValidationError
 
-from tasks.gate.approval import Decision, Request
+from config.policy import Policy
+from tasks.gate.approval import Decision, Judgement, Request, Standing, judge
 from tasks.gate.chain import Event
 from tasks.gate.model import Model
 from tasks.gate.wording import parse_moment
@@ -34,13 +36,13 @@ def hearing(events: Sequence[Event]) -> Hearing:
     body = dict(events[at].body)
     prefect = body.pop("prefect", None) or {}
     asked = Request.model_validate(body)
-    since = events[at + 1 :]
+    since, release = events[at + 1 :], str(events[0].body.get("release") or "")
     held = next((e for e in reversed(since) if e.kind in {"holding", "cleared"}), None)
     holding = held.body if held is not None and held.kind == "holding" else {}
     voided = next((e for e in since if e.kind == "voided"), None)
     return Hearing(
         request=asked,
-        decisions=tuple(d for e in since if (d := _decision(e, asked)) is not None),
+        decisions=tuple(d for e in since if (d := _decision(e, asked, release)) is not None),
         prefect={str(k): str(v) for k, v in prefect.items()},
         expired=any(e.kind == "expired" for e in since),
         void=str(voided.body.get("reason") or "what it covered has changed") if voided else "",
@@ -51,8 +53,30 @@ def hearing(events: Sequence[Event]) -> Hearing:
     )
 
 
-def _decision(event: Event, asked: Request) -> Decision | None:
-    """An answer; a no that cannot be read is a no all the same."""
+def stands(heard: Hearing, *, policy: Policy, now: datetime, digest: str | None = None) -> Judgement:
+    """Where the ask stands, with what was written down about it: once void or expired, it stays so.
+
+    Args:
+        heard: what the record holds.
+        policy: gate.toml as it is now.
+        now: the moment of the question.
+        digest: what the plan's digest is now; the one that was asked for where nobody has looked.
+    """
+    asked = heard.request
+    wanted = digest if digest is not None else asked.digest if asked else ""
+    judged = judge(asked, heard.decisions, digest=wanted, policy=policy, now=now)
+    if judged.standing in {Standing.REJECTED, Standing.VOID, Standing.NOT_ASKED}:
+        return judged
+    if heard.void:
+        words = f"the request is void: {heard.void}"
+        return judged.model_copy(update={"standing": Standing.VOID, "sentence": words})
+    if heard.expired and judged.standing is not Standing.EXPIRED:  # whatever the clock says since
+        return judged.model_copy(update={"standing": Standing.EXPIRED, "sentence": "the request expired"})
+    return judged
+
+
+def _decision(event: Event, asked: Request, release: str) -> Decision | None:
+    """An answer; a no that cannot be read is a no all the same, and a yes to another release is none."""
     if event.kind not in {"approved", "rejected"}:
         return None
     try:
@@ -62,6 +86,6 @@ def _decision(event: Event, asked: Request) -> Decision | None:
             return None
         at = parse_moment(event.at) or asked.asked_at
         return Decision(approved=False, digest=asked.digest, who="somebody", door="unknown", at=at)
-    if event.kind == "approved" and not decision.approved:
+    if event.kind == "approved" and (not decision.approved or decision.release not in {"", release}):
         return None
     return decision.model_copy(update={"approved": event.kind == "approved"})

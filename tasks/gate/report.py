@@ -7,8 +7,9 @@ from typing import Any
 from tasks.gate import wording
 from tasks.gate.chain import Event
 from tasks.gate.manifest import Manifest
+from tasks.gate.report_approval import approval_section
 from tasks.gate.report_blocks import Cell, Page, Pairs, Section, Tone, pairs
-from tasks.gate.report_ending import approval_section, production_section, record_section, recovery_section
+from tasks.gate.report_ending import production_section, record_section, recovery_section
 from tasks.gate.report_html import html
 from tasks.gate.report_json import document
 from tasks.gate.report_markdown import markdown

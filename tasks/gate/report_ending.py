@@ -1,4 +1,4 @@
-"""The report's last parts: the approval, what happened in production, the recovery, and the record itself."""
+"""The report's last parts: what happened in production, the recovery, and the record itself."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,48 +13,6 @@ from tasks.gate.report_reading import Body, Reading
 RECOVERY = ("failed", "recovering", "restored_beside", "swapping", "swapped", "recovered", "not_recovered")
 SAID = 90  # characters of an event's sentence in the list of all events
 UNSAID = frozenset({"sentence", "prefect", "statements", "schema_text"})  # said elsewhere, or too long to say
-
-
-def approval_section(reading: Reading) -> Section | None:
-    """Who was asked what, and who said yes to exactly which digest."""
-    asked, decision = reading.body("asked"), reading.decision
-    if not asked:
-        return None
-    rows = pairs(
-        ("digest", Cell(str(asked.get("digest") or ""), code=True)),
-        ("asked", wording.moment(str(asked.get("asked_at") or ""))),
-        ("expires", wording.moment(str(asked.get("expires_at") or ""))),
-        ("decided by", decision.who if decision else None),
-        ("through", decision.door if decision else None),
-        ("when", wording.moment(decision.at) if decision else None),
-        ("comment", decision.comment if decision else None),
-    )
-    blocks: list[Block] = [rows]
-    if evidence := str(asked.get("sentence") or ""):
-        blocks.append(Lines(tuple(line for line in evidence.splitlines() if line.strip()), noun="line"))
-    if voided := reading.text("voided", "reason"):
-        blocks.append(Lines((f"void: {voided}",), tone=Tone.BAD))
-    return Section("approval", "Approval", _approval_sentence(reading), _approval_tone(reading), tuple(blocks))
-
-
-def _approval_sentence(reading: Reading) -> str:
-    decision = reading.decision
-    started = reading.text("opened", "by")
-    if decision is not None and decision.approved:
-        who = "the person who started it" if decision.who == started else decision.who
-        return f"Approved by {who}; the approval counts for this digest and nothing else."
-    if decision is not None:
-        return f"Rejected by {decision.who}: nothing was released."
-    if reading.has("expired"):
-        return wording.sentence(reading.text("expired", "sentence") or "nobody decided in time")
-    return "Nobody decided yet."
-
-
-def _approval_tone(reading: Reading) -> Tone:
-    decision = reading.decision
-    if decision is None:
-        return Tone.BAD if reading.has("expired") else Tone.WAIT
-    return Tone.GOOD if decision.approved else Tone.BAD
 
 
 def production_section(reading: Reading) -> Section | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tasks.gate import wording
 from tasks.gate.chain import Event
 from tasks.gate.evidence import Verdict
+from tasks.gate.report_approval import approval_sentence, is_approved
 from tasks.gate.report_blocks import Step, Tone
 from tasks.gate.report_plan import checks_sentence, checks_tone, plan_sentence
 from tasks.gate.report_reading import Reading
@@ -56,7 +57,7 @@ def stopped_at(reading: Reading) -> str:
         return "verify" if reading.has("applied") else "apply"
     if plan is not None and plan.verdict == "nothing-pending":
         return ""
-    if reading.has("rejected", "expired") and not reading.has("approved"):
+    if reading.has("asked") and not reading.has("applying") and not is_approved(reading):
         return "approval"
     done = {line.key for line in LINES if reading.has(*line.ends)}
     return next((line.key for line in LINES if line.key not in done and line.key != "recover"), "")
@@ -88,7 +89,7 @@ def _stopped(line: Line, reading: Reading, seconds: float | None) -> Step:
         reading.text("refused", "sentence") or reading.text("closed", "sentence") or reading.text("expired", "sentence")
     )
     if waiting and reading.has("asked"):
-        why = why or "waiting for a decision"
+        why = why or (approval_sentence(reading) if reading.decisions else "waiting for a decision")
     if not reading.has("closed", "refused", "rejected", "expired"):
         return Step(line.key, line.title, Tone.WAIT, wording.sentence(why or "not done yet"), None, waiting=waiting)
     return Step(
@@ -143,8 +144,8 @@ def _rehearsal_sentence(reading: Reading) -> str:
 
 def _approval_sentence(reading: Reading) -> str:
     decision = reading.decision
-    if decision is None:
-        return "decided"
+    if decision is None or len(reading.decisions) > 1 or decision.break_glass:
+        return approval_sentence(reading)
     verb = "approved" if decision.approved else "rejected"
     return f"{verb} by {decision.who} ({decision.door})" + (f": {decision.comment}" if decision.comment else "")
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from config.policy import Policy
-from tasks.gate.approval import GLASS_BREAKERS, Decision, Judgement, Standing, judge, person, said
+from tasks.gate.approval import GLASS_BREAKERS, Decision, Judgement, Standing, person, said
 from tasks.gate.eligible import Asked, objection
-from tasks.gate.hearing import Hearing
+from tasks.gate.hearing import Hearing, stands
 from tasks.gate.model import Model, digest_of
 from tasks.gate.wording import count
 
@@ -62,20 +62,19 @@ def rule(release: str, heard: Hearing, decision: Decision, *, policy: Policy, no
     if decision.digest != asked.digest:
         was = f"you were shown plan {decision.digest[:12]}, and release {release} asks for {asked.digest[:12]}"
         return Ruling(answer=Answer.VOID, sentence=f"{was}; nothing was decided", hint="look at the newest request")
-    if heard.void:
-        return Ruling(answer=Answer.VOID, sentence=f"the request of release {release} is void: {heard.void}")
-    judged = judge(asked, heard.decisions, digest=asked.digest, policy=policy, now=now)
+    judged = stands(heard, policy=policy, now=now)
     if settled := _settled(release, heard, decision, judged):
         return settled
     return _weighed(release, heard, decision, judged, policy)
 
 
 def _settled(release: str, heard: Hearing, decision: Decision, judged: Judgement) -> Ruling | None:
-    if judged.standing is Standing.EXPIRED or (heard.expired and judged.standing is not Standing.REJECTED):
-        late = judged.sentence if judged.standing is Standing.EXPIRED else "the request expired"
+    if judged.standing is Standing.VOID:
+        return Ruling(answer=Answer.VOID, sentence=f"release {release}: {judged.sentence}; nothing was decided")
+    if judged.standing is Standing.EXPIRED:
         return Ruling(
             answer=Answer.EXPIRED,
-            sentence=f"too late for release {release}: {late}; nothing was decided",
+            sentence=f"too late for release {release}: {judged.sentence}; nothing was decided",
             hint="start again with `gate run`",
             decision=judged.decision,
         )

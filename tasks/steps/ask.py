@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from tasks.decide import record_decision
-from tasks.gate.approval import Decision, Judgement, Request, Standing, judge, request
+from tasks.gate.approval import Decision, Judgement, Request, Standing, request
 from tasks.gate.errors import Declined, Refused
 from tasks.gate.evidence import Finding, Verdict
 from tasks.gate.foreseen import disagreements
-from tasks.gate.hearing import Hearing, hearing
+from tasks.gate.hearing import Hearing, hearing, stands
 from tasks.gate.manifest import Manifest, Proof
 from tasks.gate.people import person_of
 from tasks.gate.plan import Plan
@@ -52,8 +52,7 @@ def heard(release: Release) -> Hearing:
 def standing(release: Release, plan: Plan) -> Judgement:
     """Where the request stands now, by the record alone, every approval judged anew."""
     release.record.refresh()
-    now = heard(release)
-    return judge(now.request, now.decisions, digest=plan.digest, policy=release.policy, now=release.now())
+    return stands(heard(release), digest=plan.digest, policy=release.policy, now=release.now())
 
 
 def settled(release: Release, judgement: Judgement) -> Judgement:
@@ -87,6 +86,7 @@ def answer(
         door=door,
         comment=comment,
         at=release.now(),
+        release=release.id,
         identity=identity,
     )
     return record_decision(release.record, decision, policy=release.policy, now=release.now())

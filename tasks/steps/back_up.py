@@ -10,10 +10,12 @@ from tasks.gate.manifest import Manifest, Proof
 from tasks.gate.model import sha256
 from tasks.gate.wording import count, duration, size
 from tasks.prove_backup import prove
+from tasks.read_back import NotAsStored, ReadBack, refuse_other_manifest
 from tasks.release import Release
 from tasks.workshop import Workshop
 
 RESTORED = "gate_restored"
+READ_AGAIN_BYTES = 256 << 20  # seconds on any network that a backup goes over
 
 
 def back_up(release: Release, workshop: Workshop) -> Manifest:
@@ -46,14 +48,44 @@ def restored_copy(release: Release, workshop: Workshop, manifest: Manifest) -> s
 
 
 def fresh_backup(release: Release, workshop: Workshop, manifest: Manifest) -> Manifest:
-    """A proved backup that is young enough for the apply: this one, or a new one proved as well."""
+    """A proved backup that is young enough for the apply: this one, or a new one proved as well.
+
+    Raises:
+        Refused: the stored backup is not the one that was proved.
+    """
     age = release.now() - datetime.fromisoformat(manifest.taken_at)
     if age <= timedelta(minutes=release.policy.backup.max_age_minutes):
+        _refuse_exchanged(release, manifest)
         return manifest
     release.say(f"the backup is {age.total_seconds() / 60:.0f} minutes old: taking a fresh one before anything runs")
     newer = _take(release, workshop)
     prove_backup(release, workshop, newer)
     return newer
+
+
+def _refuse_exchanged(release: Release, manifest: Manifest) -> None:
+    """Hours may lie between the proof and the apply: the way back must still be what was proved.
+
+    A large dump is only measured here, because reading it would take as long as taking a new one; its SHA-256 is
+    compared whenever it is restored.
+
+    Raises:
+        Refused: the manifest or the dump is another one, or gone.
+    """
+    taken = release.record.last("backed_up")
+    known = taken.body.get("manifest_sha256") if taken and taken.body.get("backup") == manifest.id else None
+    if refuse_other_manifest(release.store, manifest) != known:
+        raise NotAsStored(
+            f"the manifest of {manifest.id} is not the one that this release wrote",
+            hint="find out what changed the store, then `gate run` again",
+        )
+    if manifest.dump.bytes <= READ_AGAIN_BYTES:
+        ReadBack(release.store, manifest, manifest.dump).verify()
+    elif release.store.size(manifest.dump.key) != manifest.dump.bytes:
+        raise NotAsStored(
+            f"the dump of {manifest.id} is not in the store as it was proved",
+            hint="find out what changed the store, then `gate run` again",
+        )
 
 
 def _take(release: Release, workshop: Workshop) -> Manifest:

@@ -1,6 +1,7 @@
 """Decisions are events too: one order for everybody, whichever door they came through and whoever writes meanwhile."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -96,9 +97,13 @@ def test_of_a_hundred_decisions_at_once_exactly_one_is_recorded(store: ObjectSto
     assert len(kinds(Record.open(store, "shop", ID))) == 3
 
 
-@pytest.mark.parametrize("place", ["s3_url", "directory"])
+ROUNDS = int(os.environ.get("RACES") or 1)
+
+
+@pytest.mark.parametrize("_round", range(ROUNDS))
+@pytest.mark.parametrize("place", ["s3_url", "directory"] if os.environ.get("RACES") else ["directory"])
 def test_of_a_hundred_people_in_four_processes_exactly_as_many_count_as_are_needed(
-    place: str, tmp_path: Path, request: pytest.FixtureRequest
+    place: str, _round: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue(place) if place == "s3_url" else tmp_path.as_uri()
     waiting(open_store(url), TWO)

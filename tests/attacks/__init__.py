@@ -1,0 +1,1 @@
+"""Attacks on the approval: none of them may change production."""
