@@ -1,5 +1,7 @@
 """The order of folder names as JavaScript's `localeCompare` has it, which decides the order of generation 1."""
 
+from functools import cache
+
 # The root collation of CLDR, which en-US uses unchanged: punctuation, then symbols, then digits, then letters.
 # Byte order is another one: there `-` comes before `_` and `Z` before `a`.
 SYMBOLS = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$"
@@ -25,6 +27,7 @@ def is_ambiguous(name: str) -> bool:
     return not name.isascii()
 
 
+@cache
 def _rank(character: str) -> int:
     if character in ORDER:
         return ORDER[character]

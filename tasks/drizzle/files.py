@@ -1,12 +1,16 @@
 """Reads the files of a migrations folder once, and never one that lies outside of it."""
 
+import errno
 import os
 import stat
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 from tasks.gate.errors import ConfigurationError, Refused
 
+_UPWARDS = frozenset(("", ".", ".."))
+PIECE = 1024 * 1024  # bytes of one read
 LARGEST = 64 * 1024 * 1024  # bytes; a larger file is a dump, not a migration
 
 
@@ -28,6 +32,10 @@ def read_bytes(folder: Path, relative: str) -> bytes:
         Missing: there is no such file.
         Refused: it leads outside of the folder, is no regular file, is too large, or cannot be read.
     """
+    if _UPWARDS.isdisjoint(parts := relative.split("/")):
+        # Names below the folder without a link on the way are inside: no need to resolve thousands of paths.
+        with suppress(OSError, ValueError):
+            return _read(_open_without_links(folder, parts), folder / relative)
     try:
         root, path = folder.resolve(strict=True), (folder / relative).resolve(strict=True)
     except (FileNotFoundError, NotADirectoryError):
@@ -40,7 +48,7 @@ def read_bytes(folder: Path, relative: str) -> bytes:
             hint="put the file itself into the folder; what is reviewed with the folder is what may run",
         )
     try:
-        return _read(path)
+        return _read(_open(str(path)), path)
     except OSError as error:
         raise _unreadable(folder, relative, error) from None
 
@@ -52,11 +60,16 @@ def exists(folder: Path, relative: str) -> bool:
         ConfigurationError: the folder may not be looked into.
     """
     try:
-        return (folder / relative).exists()
-    except (OSError, ValueError) as error:
+        os.stat(f"{folder}/{relative}")  # noqa: PTH116 (a third of the time of a Path, and there may be thousands)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
         raise ConfigurationError(
             f"{folder / relative} cannot be looked at: {_cause(error)}", hint="check who may read the migrations folder"
         ) from None
+    return True
 
 
 def names(folder: Path) -> list[str]:
@@ -66,7 +79,7 @@ def names(folder: Path) -> list[str]:
         ConfigurationError: it is missing, no folder, or may not be listed.
     """
     try:
-        return [path.name for path in folder.iterdir() if path.name.isascii() or _is_unicode(path.name)]
+        return [name for name in os.listdir(folder) if name.isascii() or _is_unicode(name)]  # noqa: PTH208
     except FileNotFoundError:
         cause = f"the migrations folder {folder} does not exist"
     except NotADirectoryError:
@@ -82,19 +95,45 @@ def _is_unicode(name: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
-def _read(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
+def _open_without_links(folder: Path, parts: list[str]) -> int:
+    descriptor = _open(f"{folder}/{parts[0]}")
+    for part in parts[1:]:
+        try:
+            inside = _open(part, descriptor)
+        finally:
+            os.close(descriptor)
+        descriptor = inside
+    return descriptor
+
+
+def _open(path: str, inside: int | None = None) -> int:
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=inside)
+
+
+def _read(descriptor: int, path: Path) -> bytes:
+    """The whole file, which is closed in any case."""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Refused(f"{path} is not a regular file", hint="put a plain file there")
-        content = file.read(LARGEST + 1)
+        content = _whole(descriptor)
+    finally:
+        os.close(descriptor)
     if len(content) > LARGEST:
         raise Refused(
             f"{path} is larger than {LARGEST // (1024 * 1024)} MiB",
             hint="load data apart from the migrations, for example with COPY",
         )
     return content
+
+
+def _whole(descriptor: int) -> bytes:
+    """Everything up to just beyond the limit; a read may return less than it was asked for."""
+    pieces: list[bytes] = []
+    left = LARGEST + 1
+    while left > 0 and (piece := os.read(descriptor, min(left, PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _unreadable(folder: Path, relative: str, error: Exception) -> Refused:

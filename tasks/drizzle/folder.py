@@ -17,11 +17,11 @@ def read_folder(path: Path) -> Folder:
         Refused: what is in it cannot be read as Drizzle reads it, or belongs to both generations.
     """
     found = names(path)
-    if not exists(path, JOURNAL):
-        if migration_names(path):
-            return read_folders(path)
-        raise ConfigurationError(f"{path} holds no Drizzle migrations{_instead(found)}", hint=_where(path))
     newer = migration_names(path)
+    if not exists(path, JOURNAL):
+        if newer:
+            return read_folders(path, newer)
+        raise ConfigurationError(f"{path} holds no Drizzle migrations{_instead(found)}", hint=_where(path))
     if newer:
         raise Refused(
             f"{path} holds both {JOURNAL} and {newer[0]}/migration.sql, that is two generations of Drizzle",

@@ -1,5 +1,7 @@
 """Generation 1: one folder per migration, whose name begins with fourteen digits of UTC time."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from tasks.drizzle.collation import locale_key
@@ -14,16 +16,28 @@ TWO_DIGIT_YEARS = 100  # Date.UTC reads the years 0 to 99 as 1900 to 1999
 
 def migration_names(folder: Path) -> list[str]:
     """The folders that Drizzle takes for migrations, in its order."""
-    return sorted((name for name in names(folder) if exists(folder, f"{name}/{MIGRATION}")), key=locale_key)
+    plain = _plain_files(folder)  # thousands of them in a folder of generation 0
+    found = (name for name in names(folder) if name not in plain and exists(folder, f"{name}/{MIGRATION}"))
+    return sorted(found, key=locale_key)
 
 
-def read_folders(folder: Path) -> Folder:
+def _plain_files(folder: Path) -> set[str]:
+    """Names of what can hold no `migration.sql`, from the listing alone."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+    return set()
+
+
+def read_folders(folder: Path, found: list[str]) -> Folder:
     """The folder as Drizzle 1.0 reads it: everything with a `migration.sql`, the rest ignored.
+
+    Args:
+        folder: the migrations folder.
+        found: as `migration_names` gave them.
 
     Raises:
         Refused: a file cannot be read, or leads outside.
     """
-    found = migration_names(folder)
     listed = set(found)
     return Folder(
         tool="drizzle",

@@ -19,7 +19,11 @@ def folder_states(
         return upgrade_states(folder, ledger)
     names = {m.name for m in folder.migrations}
     strangers = [row for row in ledger.rows if row.name is not None and row.name not in names]
-    judged = [_judge(m, ledger, strangers, place) for m in folder.migrations]
+    by_name: dict[str | None, list[LedgerRow]] = {}
+    for row in ledger.rows:
+        by_name.setdefault(row.name, []).append(row)
+    newest = max((name for name in by_name if name is not None), default="")
+    judged = [_judge(m, by_name.get(m.name, []), newest, strangers, place) for m in folder.migrations]
     pending = tuple(m for m, (line, _) in zip(folder.migrations, judged, strict=True) if line.state is State.PENDING)
     renamed = {m.hash for m, (line, _) in zip(folder.migrations, judged, strict=True) if line.state is State.RENAMED}
     unknown = [row for row in strangers if row.hash not in renamed]
@@ -45,9 +49,8 @@ def folder_states(
 
 
 def _judge(
-    migration: Migration, ledger: Ledger, strangers: list[LedgerRow], place: str
+    migration: Migration, rows: list[LedgerRow], newest: str, strangers: list[LedgerRow], place: str
 ) -> tuple[PlannedMigration, Problem | None]:
-    rows = [row for row in ledger.rows if row.name == migration.name]
     if any(row.hash == migration.hash for row in rows):
         return PlannedMigration(tag=migration.tag, state=State.APPLIED), None
     if rows:
@@ -56,7 +59,6 @@ def _judge(
     if before is not None:
         found = problem.renamed(migration, before, place)
         return PlannedMigration(tag=migration.tag, state=State.RENAMED, sentence=found.cause), found
-    newest = max((row.name for row in ledger.rows if row.name is not None), default="")
     late = f"older than {newest}, which is applied already" if migration.tag < newest else ""
     return PlannedMigration(tag=migration.tag, state=State.PENDING, sentence=late), None
 

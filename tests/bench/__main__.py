@@ -11,6 +11,7 @@ from pathlib import Path
 from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.programs import embedded_programs
 from tests.acceptance.project import Project
+from tests.bench import large_folder
 from tests.bench.waiting import waiting_release
 
 MIGRATIONS = 300
@@ -20,13 +21,7 @@ ROUNDS = 9
 def main() -> None:
     """Time `gate plan`, `gate status` and `gate approve` on a folder of 300 migrations beside `psql -c 'select 1'`."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedServer() as production, EmbeddedServer() as staging:
-        project = Project(
-            home=Path(folder),
-            production=production.create_database("shop"),
-            staging=staging.create_database("shop"),
-            pg_bin=embedded_programs().directory,
-            store=(Path(folder) / "store").as_uri(),
-        )
+        project = _project(Path(folder), "shop", production, staging)
         project.begin()
         for n in range(MIGRATIONS - 2):
             project.add(f"step_{n}", (f"CREATE TABLE t{n} (id serial PRIMARY KEY, v text);",))
@@ -43,6 +38,17 @@ def main() -> None:
             seconds = _median(command)
             print(f"{name:<14} {seconds:.3f} s   {seconds / naive:5.1f} x psql")
         print(f"imports Prefect: {_imports_prefect(project)}")
+        large_folder.main(Path(folder), lambda home, name: _project(home, name, production, staging))
+
+
+def _project(home: Path, name: str, production: EmbeddedServer, staging: EmbeddedServer) -> Project:
+    return Project(
+        home=home,
+        production=production.create_database(name),
+        staging=staging.create_database(name),
+        pg_bin=embedded_programs().directory,
+        store=(home / "store").as_uri(),
+    )
 
 
 def _approvals(project: Project) -> Callable[[], float]:
