@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist loadgroup
 
-.PHONY: setup demo test kill-matrix equality doors presses least-privilege races lint bench lock picture clean
+.PHONY: setup demo test kill-matrix segment-kills equality doors presses least-privilege races lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -26,6 +26,10 @@ test: setup
 # Every kill point with a release of its own: ten minutes, for changes to a step.
 kill-matrix: setup
 	KILL_MATRIX=1 $(BIN)/python -m pytest tests/acceptance/test_killed.py $(TEST_ARGS)
+
+# The same for every statement and row of a release in segments: a quarter of an hour.
+segment-kills: setup
+	SEGMENT_KILLS=1 $(BIN)/python -m pytest tests/acceptance/test_segments.py $(TEST_ARGS)
 
 # Every folder of ours through Drizzle's own migrators and through Gate: fifteen minutes, for changes to tasks/drizzle.
 # EQUALITY_ARGS="FOLDER..." compares on folders of yours.

@@ -165,6 +165,12 @@ class Apply(Section):
     """Limits for production."""
 
     lock_timeout_ms: int = Field(2000, ge=50, le=60_000, description="How long one attempt may wait for a lock, in ms.")
+    patient_lock_timeout_ms: int = Field(
+        60_000,
+        ge=50,
+        le=3_600_000,
+        description="The same for statements outside a transaction that hold up neither reads nor writes, in ms.",
+    )
     attempts: int = Field(8, ge=1, le=50, description="Attempts before the release halts.")
     max_wait_seconds: float = Field(600, gt=0, description="Bound over all attempts and pauses, in seconds.")
     statement_timeout_factor: float = Field(

@@ -1,12 +1,14 @@
-"""Step 8: apply the plan to production in one transaction, with limits on everything, and settle every ending."""
+"""Step 8: apply the plan to production, with limits on everything, and settle every ending."""
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tasks.apply_alone import SessionLost
 from tasks.apply_attempt import ApplyFailed
 from tasks.apply_attempts import Attempts, record_applied
 from tasks.apply_permission import refuse_another_database, refuse_unless_allowed
+from tasks.apply_segments import SegmentsApply
 from tasks.clients import postgres
 from tasks.clients.postgres import Connection
 from tasks.gate.applied import Applied
@@ -51,16 +53,24 @@ def apply_plan(release: Release, plan: Plan, rehearsal: Rehearsal, *, patience: 
         state, settled = settle_production(release, plan, patience=patience)
         if settled.standing is Standing.APPLIED:
             return record_applied(release, _found(release, state, settled))
-        if settled.standing is not Standing.UNTOUCHED:
+        goes_on = bool(plan.segments) and settled.standing is Standing.PARTLY
+        if settled.standing is not Standing.UNTOUCHED and not goes_on:
             raise ApplyFailed(f"an earlier attempt did not end cleanly: {settled.sentence}")
     refuse_unless_allowed(release, plan)
     keep_schema_before(release, plan)
-    with (
-        interrupt_on_sigterm(),
-        _session(release, plan) as connection,
-        lock_watch(release, connection.info.backend_pid) as watch,
-    ):
-        return Attempts(release, plan, rehearsal, connection, watch, patience).run()
+    while True:
+        with (
+            interrupt_on_sigterm(),
+            _session(release, plan) as connection,
+            lock_watch(release, connection.info.backend_pid) as watch,
+        ):
+            attempts = Attempts(release, plan, rehearsal, connection, watch, patience)
+            if not plan.segments:
+                return attempts.run()
+            try:
+                return SegmentsApply(attempts).run()
+            except SessionLost:  # one more segment is in each time, so this ends
+                release.say("the session was lost, and what it ran is in: going on with another")
 
 
 @contextmanager

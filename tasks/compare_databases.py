@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tasks.clients.postgres import Connection
+from tasks.clients.statement_rows import SCHEMA, TABLE
 from tasks.clients.table_rows import Column, Table, rows, summary, tables
 from tasks.gate.accounts import TableAccount
 from tasks.gate.row_merge import Counted, count_differences, not_before
@@ -28,7 +29,7 @@ class Comparison:
 
 
 def compare(comparison: Comparison) -> list[TableAccount]:
-    """Every table of the failed database that differs from the restored one; the ledger is left out."""
+    """Every table of the failed database that differs from the restored one, but the ledger and the gate's own."""
     there, here = _tables(comparison.failed, comparison), _tables(comparison.restored, comparison)
     comparison.compared = len(there)
     accounts = []
@@ -47,7 +48,8 @@ def compare(comparison: Comparison) -> list[TableAccount]:
 
 def _tables(connection: Connection, comparison: Comparison) -> dict[str, Table]:
     found = tables(connection)
-    return {label: table for label, table in found.items() if (table.schema, table.name) != comparison.ledger}
+    ours = {comparison.ledger, (SCHEMA, TABLE)}
+    return {label: table for label, table in found.items() if (table.schema, table.name) not in ours}
 
 
 def _renamed(table: Table, there: dict[str, Table], here: dict[str, Table]) -> Table | None:

@@ -59,6 +59,7 @@ def make_plan(
         ),
         hazards=(*seen.notes, *seen.tool.remarks(seen.lines, seen.pending), *read.hazards, *found.notes),
         effects=read.effects,
+        segments=read.segments,
         policy_digest=digest_of(policy),
         tools=tools,
     )

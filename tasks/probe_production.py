@@ -6,12 +6,15 @@ from typing import NamedTuple
 import psycopg
 
 from tasks.clients import postgres
+from tasks.clients.alone_catalog import look
 from tasks.clients.postgres import Connection
 from tasks.clients.sessions import GateSession, application_name, end_session, sessions_named
+from tasks.clients.statement_rows import StatementRows
 from tasks.gate.errors import ConfigurationError, GateError, NotRecovered
 from tasks.gate.names import failed_name, restore_name
-from tasks.gate.plan import Ledger, LedgerRow, Plan
+from tasks.gate.plan import Ledger, Plan
 from tasks.gate.production import LedgerShows, ProductionState, Related, Settled, settle
+from tasks.gate.progress import Progress, progress, recorded_rows
 from tasks.release import Release
 from tasks.tool import tool
 from tasks.workshop import production_url
@@ -29,6 +32,9 @@ select subname::text from pg_catalog.pg_subscription
  where subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()) order by 1
 """
 SIZE = "select pg_catalog.pg_database_size(pg_catalog.current_database())"
+
+
+Definitions = dict[tuple[str, int], str]
 
 
 class Patience(NamedTuple):
@@ -126,6 +132,7 @@ def _look(connection: Connection, release_id: str, plan: Plan, transaction: str 
         logical_slots=tuple(name for (name,) in connection.execute(SLOTS)),
         subscriptions=tuple(name for (name,) in connection.execute(SUBSCRIPTIONS)),
         bytes=(connection.execute(SIZE).fetchone() or (0,))[0],
+        progress=look_at_segments(connection, release_id, plan, ledger),
     )
 
 
@@ -135,16 +142,38 @@ def ledger_shows(ledger: Ledger, plan: Plan) -> LedgerShows:
         return LedgerShows.BEFORE
     if plan.ledger_head_after is not None:
         return LedgerShows.AFTER if ledger.head == plan.ledger_head_after else LedgerShows.OTHER
-    count = len(plan.pending)
-    below, top = ledger.rows[: len(ledger.rows) - count], ledger.rows[len(ledger.rows) - count :]
-    wrote = [(m.hash, m.created_at, m.name if plan.generation == 1 else None) for m in plan.pending]
-    if [(row.hash, row.created_at, row.name) for row in top] == wrote and _head(ledger, below) == plan.ledger_head:
+    rows = recorded_rows(ledger, plan)
+    if rows == len(plan.pending):
         return LedgerShows.AFTER
-    return LedgerShows.OTHER
+    return LedgerShows.BETWEEN if rows is not None and plan.segments else LedgerShows.OTHER
 
 
-def _head(ledger: Ledger, rows: tuple[LedgerRow, ...]) -> str:
-    return ledger.model_copy(update={"rows": rows}).head
+def look_at_segments(
+    connection: Connection, release_id: str, plan: Plan, ledger: Ledger, definitions: Definitions | None = None
+) -> Progress | None:
+    """How far a plan in segments got; None for one that a single transaction holds.
+
+    Args:
+        connection: outside a transaction.
+        release_id: whose rows are read.
+        plan: what is compared.
+        ledger: as it is now.
+        definitions: of indexes, by tag and index of the statement that builds them; any will do where none is known.
+    """
+    if not plan.segments:
+        return None
+    rows = recorded_rows(ledger, plan)
+    if rows is None:
+        return Progress(of=len(plan.segments), doubt="the ledger is neither as the plan found it nor as it leaves it")
+    found = progress(plan, StatementRows(release_id).read(connection), rows)
+    if not found.started:
+        return found
+    segment = plan.segments[found.segments_in]
+    if segment.alone is None:
+        return found.model_copy(update={"doubt": f"gate.statements says that {found.started} is begun, alone"})
+    statement = segment.statements[0]
+    expected = (definitions or {}).get((statement.tag, statement.index), "")
+    return found.model_copy(update={"left": look(connection, segment.alone, expected)})
 
 
 def _status(connection: Connection, transaction: str | None) -> str | None:

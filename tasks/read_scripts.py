@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from tasks.gate import sql
 from tasks.gate.effect import Effect
-from tasks.gate.new_values import new_value_problems
 from tasks.gate.plan import Migration, Problem, Rollback
 from tasks.gate.refusals import refusals
+from tasks.gate.segment import Segment
+from tasks.gate.segments import segments, split_sentences
 from tasks.gate.statements import effects, sentences
 
 
@@ -18,6 +19,7 @@ class Reading(NamedTuple):
     effects: tuple[Effect, ...]  # of each statement, in the order of execution
     texts: tuple[str, ...]  # of the same statements
     notes: tuple[str, ...]  # hazards that no single statement has
+    segments: tuple[Segment, ...]  # none when one transaction holds it all
 
     @property
     def hazards(self) -> tuple[str, ...]:
@@ -26,7 +28,7 @@ class Reading(NamedTuple):
 
 
 def read_migrations(pending: Sequence[Migration], major: int, domains: Collection[str] | None = None) -> Reading:
-    """What the pending migrations do, and what refuses them.
+    """What the pending migrations do, in which segments, and what refuses them.
 
     Args:
         pending: in the order of execution.
@@ -34,14 +36,27 @@ def read_migrations(pending: Sequence[Migration], major: int, domains: Collectio
         domains: names of production's domains; None when nobody has asked.
     """
     problems: list[Problem] = []
-    found: list[tuple[str, sql.ParsedStatement]] = []
+    found: list[tuple[Migration, tuple[sql.ParsedStatement, ...]]] = []
     for migration in pending:
         parsed, unreadable = sql.read(migration.file, migration.statements)
-        problems += refusals(migration.tag, parsed, unreadable, major)
-        found += [(migration.tag, statement) for statement in parsed]
-    enum_problems, enum_hazards = new_value_problems(found, major)
-    does = effects(found, major, None if domains is None else frozenset(domains))
-    return Reading((*problems, *enum_problems), does, tuple(s.text for _, s in found), enum_hazards)
+        problems += refusals(migration.tag, parsed, unreadable, major, one_transaction=False)
+        found.append((migration, parsed))
+    flat = [(migration.tag, statement) for migration, statements in found for statement in statements]
+    return Reading(
+        problems=tuple(problems),
+        effects=effects(flat, major, None if domains is None else frozenset(domains)),
+        texts=tuple(statement.text for _, statement in flat),
+        notes=split_sentences(found, major),
+        segments=() if problems else segments(found, major),
+    )
+
+
+def read_segments(migrations: Sequence[Migration], major: int) -> tuple[Segment, ...]:
+    """Only the segments, for migrations that were judged before; none where a piece cannot be read."""
+    read = [(migration, sql.read(migration.file, migration.statements)) for migration in migrations]
+    if any(unreadable for _, (_, unreadable) in read):
+        return ()
+    return segments([(migration, found) for migration, (found, _) in read], major)
 
 
 def read_rollbacks(rollbacks: Sequence[Rollback], major: int) -> tuple[Problem, ...]:
@@ -49,7 +64,7 @@ def read_rollbacks(rollbacks: Sequence[Rollback], major: int) -> tuple[Problem, 
     problems: list[Problem] = []
     for rollback in rollbacks:
         parsed, unreadable = sql.read(rollback.file, [rollback.text])
-        problems += refusals(rollback.tag, parsed, unreadable, major)
+        problems += refusals(rollback.tag, parsed, unreadable, major, one_transaction=True)
         if not parsed and not unreadable:
             problems.append(
                 Problem(

@@ -4,6 +4,7 @@ from tasks.clients.programs import Programs, find
 from tasks.finish_swap import finish_swap
 from tasks.free_space import free_bytes
 from tasks.gate.errors import GateError, NotRecovered
+from tasks.gate.partly import segments_in, touched, way_back_from
 from tasks.gate.plan import Plan
 from tasks.gate.production import ProductionState, Settled, Standing
 from tasks.gate.recovery import Choice, Circumstances, Recovery, Rung, choose_rung
@@ -11,6 +12,7 @@ from tasks.gate.rehearsal import Rehearsal
 from tasks.gate.wording import count
 from tasks.interruption import interrupt_on_sigterm
 from tasks.kill_points import reached
+from tasks.leftovers import remove_leftovers
 from tasks.probe_production import Patience, settle_production
 from tasks.release import Release
 from tasks.restore_backup import after_swap, restore_and_swap
@@ -56,8 +58,11 @@ def recover(
                 return _record(release, after_swap(release, swapped, plan, rehearsal))
             transaction = str(failure.nouns.get("transaction") or "") or None
             state, settled = settle_production(release, plan, transaction=transaction, patience=patience)
+            if state.progress is not None and not state.progress.clean:
+                remove_leftovers(release, plan, rehearsal)
+                state, settled = settle_production(release, plan, transaction=transaction, patience=patience)
             return _climb(
-                release, plan, rehearsal, _circumstances(release, rehearsal, state, settled), programs, patience
+                release, plan, rehearsal, _circumstances(release, plan, rehearsal, state, settled), programs, patience
             )
     except NotRecovered as error:
         raise error from failure
@@ -66,14 +71,21 @@ def recover(
         raise NotRecovered(error.message, hint=hint) from failure
 
 
-def _circumstances(release: Release, rehearsal: Rehearsal, state: ProductionState, settled: Settled) -> Circumstances:
+def _circumstances(
+    release: Release, plan: Plan, rehearsal: Rehearsal, state: ProductionState, settled: Settled
+) -> Circumstances:
     earlier = release.record.last("recovering")
     given_up = earlier is not None and earlier.body.get("rung") == Rung.RESTORE
+    into = segments_in(plan, state, settled)
+    way_back = way_back_from(rehearsal, plan, into)
+    clean = state.progress is None or state.progress.clean
     return Circumstances(
         standing=settled.standing,
         seen=settled.sentence,
-        rollback_holds=rehearsal.rollback.holds,
-        rollback_sentence=rehearsal.rollback.sentence,
+        rollback_holds=way_back.holds and clean,
+        rollback_sentence=way_back.sentence if clean else settled.sentence,
+        in_segments=bool(plan.segments),
+        segments_in=into,
         allow_rollback=release.policy.recovery.allow_rollback,
         rollback_failed="given up before this process took over" if given_up else "",
         backup_proved=release.record.last("proved") is not None,
@@ -107,7 +119,7 @@ def _climb(
             return _record(release, _as_before(release, plan, already_rolled_back=_was_rolling_back(release)))
         try:
             if choice.rung is Rung.ROLLBACK:
-                return _record(release, _rolled_back(release, plan, rehearsal, patience))
+                return _record(release, _rolled_back(release, plan, rehearsal, now.segments_in, patience))
             return _record(release, _restored(release, plan, rehearsal, choice, programs))
         except RollbackFailed as failure:
             now = now.model_copy(update={"rollback_failed": failure.message})
@@ -134,13 +146,17 @@ def _as_before(release: Release, plan: Plan, *, already_rolled_back: bool) -> Re
     )
 
 
-def _rolled_back(release: Release, plan: Plan, rehearsal: Rehearsal, patience: Patience | None) -> Recovery:
-    gone = roll_back_production(release, plan, rehearsal, recorded_backup(release), patience=patience)
+def _rolled_back(
+    release: Release, plan: Plan, rehearsal: Rehearsal, segments: int, patience: Patience | None
+) -> Recovery:
+    backup = recorded_backup(release)
+    gone = roll_back_production(release, plan, rehearsal, backup, segments_in=segments, patience=patience)
     _, settled = settle_production(release, plan, patience=patience)
     if settled.standing is not Standing.UNTOUCHED:
         raise NotRecovered(f"the rollback SQL ran, but {settled.sentence}")
     _refuse_other_schema(release, plan)
-    return Recovery(rung=Rung.ROLLBACK, sentence=_rolled_back_sentence(plan, gone))
+    taken = touched(plan, segments).plan if plan.segments else plan
+    return Recovery(rung=Rung.ROLLBACK, sentence=_rolled_back_sentence(taken, gone))
 
 
 def _rolled_back_sentence(plan: Plan, gone: str) -> str:
@@ -177,6 +193,8 @@ def _record(release: Release, recovery: Recovery) -> Recovery:
 def _what_to_do(release: Release, now: Circumstances) -> str:
     if now.standing is Standing.UNKNOWN:
         return f"find out what production shows, then `gate resume {release.id}`"
+    if now.standing is Standing.PARTLY:
+        return f"{now.seen}: finish or undo it by hand, or `gate restore {_backup(release)}`"
     return f"production runs with the migrations applied; fix forward, or `gate restore {_backup(release)}` by hand"
 
 

@@ -23,11 +23,14 @@ from tasks.gate.wording import count
 from tasks.kill_points import reached
 from tasks.rehearsal_states import PATIENCE_MS, Seen, changed_tables, ledger_names, look, losses, rows_of
 from tasks.rehearsal_watch import Watch
+from tasks.rehearse_partial import rehearse_partial
 from tasks.rehearse_rollback import go_back, judge_return
+from tasks.rehearse_segments import Ran, run_watched
 from tasks.roll_back import missing_rollbacks
 from tasks.tool import StatementFailed, run
 
 Say = Callable[[str], None]
+Tell = Callable[[str, int], None]
 
 
 def _silent(_sentence: str) -> None:
@@ -64,21 +67,23 @@ def rehearse(
             reached("rehearse:copied")
             progress("reading the restored database")
             before = look(scratch.database_url(database), plan, programs)
-            watch, statements, seconds = _apply_watched(up, plan, before, progress)
+            ran = _apply_watched(up, plan, before, progress)
+            statements = ran.statements
             reached("rehearse:applied")
-            ran = f"{count(len(statements), 'statement')} of {count(len(plan.pending), unit_of(plan))}"
-            say(f"{ran} ran on the restored copy")
+            what = f"{count(len(statements), 'statement')} of {count(len(plan.pending), unit_of(plan))}"
+            say(f"{what} ran on the restored copy")
             went = go_back(trip, plan, progress)
             progress("comparing before and after")
             after, returned = _look_at_both(up, None if went.failure else trip, plan, programs)
             return Rehearsal(
                 statements=statements,
-                seconds=seconds,
+                seconds=ran.seconds,
                 schema_sha256=sha256(after.schema.encode()),
                 schema_text=after.schema,
                 rollback=judge_return(went, before, returned, after, plan, programs),
+                partial=rehearse_partial(scratch, database, plan, before, after, programs=programs, progress=progress),
                 losses=(*losses(before, after), *_replaced(statements, before, after)),
-                surprises=_surprises(statements, watch, before, after),
+                surprises=_surprises(ran, before, after),
                 same_server_build=scratch.version_num == plan.identity.server_version_num,
             )
     except psycopg.Error as error:
@@ -112,29 +117,37 @@ def _look_at_both(up: SecretStr, trip: SecretStr | None, plan: Plan, programs: P
         return after, None if returned is None else returned.result()
 
 
-def _apply_watched(
-    url: SecretStr, plan: Plan, before: Seen, progress: Say
-) -> tuple[Watch, tuple[RehearsedStatement, ...], float]:
+def _apply_watched(url: SecretStr, plan: Plan, before: Seen, progress: Say) -> Ran:
     total = {migration.tag: len(migration.statements) for migration in plan.pending}
+
+    def tell(tag: str, index: int) -> None:
+        progress(f"{tag}: statement {index + 1} of {max(total[tag], index + 1)}")
+
     with (
         postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection,
         postgres.connect(url, purpose="watch rehearsal") as watcher,
     ):
         install(watcher)
-        watch = Watch(
-            watcher,
-            connection.info.backend_pid,
-            before.shapes,
-            EffectTrace(rows_of(before), ignored=ledger_names(watcher, plan)[1]),
-            lambda tag, index: progress(f"{tag}: statement {index + 1} of {total[tag]}"),
-        )
         try:
-            run(connection, plan, watch)
+            if plan.segments:
+                ran = run_watched(connection, watcher, url, plan, before, tell)
+            else:
+                ran = _run_watched(connection, watcher, plan, before, tell)
         except StatementFailed as failure:
             raise refusal(failure) from None
-        statements, seconds = watch.finish()
         uninstall(watcher)
-    return watch, statements, seconds
+    return ran
+
+
+def _run_watched(
+    connection: postgres.Connection, watcher: postgres.Connection, plan: Plan, before: Seen, tell: Tell
+) -> Ran:
+    """A plan that one transaction holds."""
+    effects = EffectTrace(rows_of(before), ignored=ledger_names(watcher, plan)[1])
+    watch = Watch(watcher, connection.info.backend_pid, before.shapes, effects, tell)
+    run(connection, plan, watch)
+    statements, seconds = watch.finish()
+    return Ran(statements, tuple(watch.texts), seconds)
 
 
 def _replaced(statements: tuple[RehearsedStatement, ...], before: Seen, after: Seen) -> tuple[str, ...]:
@@ -146,6 +159,6 @@ def _replaced(statements: tuple[RehearsedStatement, ...], before: Seen, after: S
     return replaced_rows(net, total_changes([change for s in statements for change in s.rows]))
 
 
-def _surprises(statements: tuple[RehearsedStatement, ...], watch: Watch, before: Seen, after: Seen) -> tuple[str, ...]:
+def _surprises(ran: Ran, before: Seen, after: Seen) -> tuple[str, ...]:
     moved = {old.label for old, new in changed_tables(before, after) if new is not None}
-    return surprises(list(zip(statements, watch.texts, strict=True)), before.shapes, after.shapes, moved)
+    return surprises(list(zip(ran.statements, ran.texts, strict=True)), before.shapes, after.shapes, moved)

@@ -19,7 +19,7 @@ from tasks.gate.wording import count, duration, listing
 from tasks.kill_points import reached
 from tasks.rehearsal_states import PATIENCE_MS, Seen
 from tasks.roll_back import missing_rollbacks, roll_back
-from tasks.tool import run
+from tasks.run_segments import run_plan
 
 SHOWN = 60  # lines of differences that are kept
 RULES = ("extension ", "owner of ", "grants on ")  # differences that belong to the schema rather than to the rows
@@ -40,13 +40,16 @@ class Return(NamedTuple):
     failure: str = ""  # why it cannot be used
 
 
-def go_back(url: SecretStr | None, plan: Plan, progress: Callable[[str], None]) -> Return:
+def go_back(
+    url: SecretStr | None, plan: Plan, progress: Callable[[str], None], *, recorded: int | None = None
+) -> Return:
     """Apply the plan and take it back; never raises for what the SQL does.
 
     Args:
         url: a copy of the restored database, free to be changed; None when rollback SQL is missing.
         plan: with its rollback SQL.
         progress: a figure that replaces the last one.
+        recorded: how many of its migrations are whole and have their row; all when None.
     """
     if url is None:
         missing = listing(missing_rollbacks(plan))
@@ -56,14 +59,14 @@ def go_back(url: SecretStr | None, plan: Plan, progress: Callable[[str], None]) 
     with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
         try:
             progress("running the plan on a second copy")
-            run(connection, plan)
+            run_plan(connection, plan)
         except GateError as error:
             return Return(available=True, failure=f"the plan ran once, and failed on a second copy at {_said(error)}")
         try:
             progress("rehearsing the rollback")
             reached("rehearse:rollback")
             started = time.perf_counter()
-            roll_back(connection, plan)
+            roll_back(connection, plan, recorded=recorded)
         except GateError as error:
             return Return(available=True, failure=f"the rollback SQL cannot be used: {_said(error)}")
     return Return(available=True, seconds=time.perf_counter() - started)
@@ -128,7 +131,7 @@ def _once_more(url: SecretStr, plan: Plan, programs: Programs, expected: str) ->
     """What keeps the plan from running again after the rollback; empty when it reaches the same schema."""
     with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
         try:
-            run(connection, plan)
+            run_plan(connection, plan)
         except GateError as error:
             return (f"after the rollback the plan fails at {_said(error)}",)
     reached = schema_text(url, programs, exclude_ledger=(plan.ledger_schema, plan.ledger_table))

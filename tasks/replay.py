@@ -5,8 +5,10 @@ import secrets
 from tasks.clients import postgres
 from tasks.clients.scratch import ScratchServer
 from tasks.gate.errors import Refused
-from tasks.gate.plan import Folder
-from tasks.tool import StatementFailed, tool
+from tasks.gate.plan import Folder, Plan, head_of
+from tasks.read_scripts import read_segments
+from tasks.run_segments import run_plan
+from tasks.tool import StatementFailed
 
 STATEMENT_MS = 600_000
 HINTS = {
@@ -36,14 +38,7 @@ def replay(scratch: ScratchServer, folder: Folder, ledger_schema: str, ledger_ta
     url = scratch.create_database(name)
     try:
         with postgres.connect(url, purpose="replay", statement_timeout_ms=STATEMENT_MS) as connection:
-            tool(folder.tool).apply(
-                connection,
-                generation=folder.generation,
-                schema=ledger_schema,
-                table=ledger_table,
-                pending=folder.migrations,
-                lock_ledger=False,
-            )
+            run_plan(connection, _plan(connection, folder, ledger_schema, ledger_table))
     except StatementFailed as failure:
         scratch.drop_database(name)
         raise Refused(
@@ -55,3 +50,20 @@ def replay(scratch: ScratchServer, folder: Folder, ledger_schema: str, ledger_ta
         scratch.drop_database(name)
         raise
     return name
+
+
+def _plan(connection: postgres.Connection, folder: Folder, ledger_schema: str, ledger_table: str) -> Plan:
+    """The whole folder as one plan over nothing, in segments where a release would have them, too."""
+    identity = postgres.identity(connection)
+    return Plan(
+        target="replay",
+        identity=identity,
+        tool=folder.tool,
+        generation=folder.generation,
+        ledger_schema=ledger_schema,
+        ledger_table=ledger_table,
+        ledger_head=head_of(()),
+        migrations=(),
+        pending=folder.migrations,
+        segments=read_segments(folder.migrations, identity.major),
+    )

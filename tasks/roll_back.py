@@ -53,7 +53,12 @@ class _Row(NamedTuple):
 
 
 def roll_back(
-    connection: Connection, plan: Plan, *, observer: Observer | None = None, lock_timeout_ms: int = 5000
+    connection: Connection,
+    plan: Plan,
+    *,
+    recorded: int | None = None,
+    observer: Observer | None = None,
+    lock_timeout_ms: int = 5000,
 ) -> None:
     """Undo every pending migration of an applied plan, newest first, and forget its ledger rows.
 
@@ -64,6 +69,7 @@ def roll_back(
     Args:
         connection: in autocommit mode, outside a transaction.
         plan: the plan as it was applied; `plan.rollbacks` must cover `plan.pending`.
+        recorded: how many of its migrations have their row, from the first on; all when None.
         observer: told about each text and about the COMMIT.
         lock_timeout_ms: how long each lock may be waited for, in milliseconds.
 
@@ -76,7 +82,7 @@ def roll_back(
         connection.execute(BEGIN)
         connection.execute(LOCK_TIMEOUT, [str(lock_timeout_ms)])
         transaction = transaction_id(connection)
-        kept, ours = _ledger_under_lock(connection, plan)
+        kept, ours = _ledger_under_lock(connection, plan, len(plan.pending) if recorded is None else recorded)
         for rollback in texts:
             _run(connection, rollback, transaction, observer)
         _forget(connection, plan, kept, ours)
@@ -97,11 +103,10 @@ def first_line(error: psycopg.Error) -> str:
     return withheld(said, error.sqlstate or "")
 
 
-def _ledger_under_lock(connection: Connection, plan: Plan) -> tuple[list[_Row], list[_Row]]:
+def _ledger_under_lock(connection: Connection, plan: Plan, count: int) -> tuple[list[_Row], list[_Row]]:
     """The rows to keep and the plan's own; fails unless the newest rows are exactly those of the plan."""
     connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=_ledger(plan)))
     rows = _rows(connection, plan)
-    count = len(plan.pending)
     kept, ours = rows[: len(rows) - count], rows[len(rows) - count :]
     if len(rows) < count or not all(map(_same, ours, plan.pending)):
         raise RollbackFailed(

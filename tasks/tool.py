@@ -15,13 +15,15 @@ from tasks.drizzle.repairs import repairs
 from tasks.drizzle.rows import forget, key, written
 from tasks.drizzle.states import States, states
 from tasks.drizzle.verdicts import with_drizzles_part
-from tasks.gate.errors import ConfigurationError
+from tasks.gate.errors import ConfigurationError, Refused
 from tasks.gate.plan import Folder, FoundLedger, Ledger, LedgerRow, Migration, Plan, PlannedMigration, Problem
+from tasks.gate.progress import recorded_rows
 from tasks.gate.repair import Offer
+from tasks.gate.segment import Part
 from tasks.gate.take_back import Rows
 from tasks.rollbacks import FoundRollbacks, find_rollbacks
 
-__all__ = ["TOOLS", "Observer", "StatementFailed", "Tool", "run", "tool"]
+__all__ = ["TOOLS", "Observer", "StatementFailed", "Tool", "run", "run_parts", "tool"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -71,6 +73,7 @@ class Apply(Protocol):
         schema: str,
         table: str,
         pending: Sequence[Migration],
+        parts: Sequence[Part] | None = None,
         observer: Observer | None = None,
         lock_ledger: bool = True,
         ledger_head: str | None = None,
@@ -78,7 +81,8 @@ class Apply(Protocol):
     ) -> None:
         """Run `pending` and write its rows, in the transaction scope that the tool has.
 
-        With `ledger_head_after` they are scripts that write the ledger themselves, and must leave it so.
+        With `parts` only these run, and only migrations that are whole with them get their rows. With
+        `ledger_head_after` they are scripts that write the ledger themselves, and must leave it so.
         """
         ...
 
@@ -138,6 +142,41 @@ def run(connection: Connection, plan: Plan, observer: Observer | None = None) ->
         observer=observer,
         ledger_head=plan.ledger_head,
         ledger_head_after=plan.ledger_head_after,
+    )
+
+
+def run_parts(
+    connection: Connection, plan: Plan, parts: Sequence[Part], *, recorded: int, observer: Observer | None = None
+) -> None:
+    """Run one transaction of a plan that needs several, with the rows of the migrations that are whole with it.
+
+    Args:
+        connection: in autocommit mode, outside a transaction.
+        plan: in segments.
+        parts: of one segment; none of their statements may need to run outside a transaction.
+        recorded: how many of the plan's migrations the ledger must hold by now.
+        observer: told about every statement and about the COMMIT.
+
+    Raises:
+        Refused: the ledger is not as this plan left it.
+        StatementFailed: as `run`.
+    """
+    using = tool(plan.tool)
+    ledger = using.read_ledger(connection, plan.ledger_schema, plan.ledger_table)
+    if recorded_rows(ledger, plan) != recorded:
+        raise Refused(
+            f"the ledger {ledger.schema_name}.{ledger.table} changed between two segments of the plan",
+            hint="somebody else migrates this database; compare `gate status` with the release's report",
+        )
+    using.apply(
+        connection,
+        generation=plan.generation,
+        schema=plan.ledger_schema,
+        table=plan.ledger_table,
+        pending=plan.pending,
+        parts=parts,
+        observer=observer,
+        ledger_head=ledger.head,
     )
 
 

@@ -8,6 +8,7 @@ import click
 from flows.options import as_json, print_json, settings_and_policy
 from tasks.gate import effect_words
 from tasks.gate.plan import Plan, State
+from tasks.gate.segments_told import describe, sentences, when_it_fails
 
 HEAD = 96  # characters of a statement that fit a line
 APPLIED_SHOWN = 3
@@ -60,6 +61,17 @@ def document(plan: Plan) -> dict[str, Any]:
         "problems": [p.model_dump(mode="json") for p in plan.problems],
         "hazards": list(plan.hazards),
         "statements": [effect_words.document(effect) for effect in plan.effects],
+        "segments": [
+            {
+                "number": segment.number,
+                "transaction": segment.alone is None,
+                "what": describe(segment),
+                "statements": [{"tag": s.tag, "line": s.line, "sql": s.text} for s in segment.statements],
+                "completes": list(segment.completes),
+                "when_it_fails": when_it_fails(plan, segment),
+            }
+            for segment in plan.segments
+        ],
     }
 
 
@@ -86,6 +98,8 @@ def _show(plan: Plan, *, whole: bool) -> None:
                 click.echo(f"         {effect_words.line(effect)}")
     for hazard in plan.hazards:
         click.echo(f"\n  hazard: {hazard}")
+    for number, sentence in enumerate(sentences(plan)):
+        click.echo(f"    {sentence}" if number else f"\n  {sentence}")
     for problem in plan.problems:
         click.echo(f"\n  refused: {problem.cause}")
         if problem.drizzle:

@@ -95,6 +95,12 @@ class EffectTrace:
                 oid: self._rows_by_name[r.name] for oid, r in self._first.items() if r.name in self._rows_by_name
             }
 
+    def rows(self) -> dict[str, int]:
+        """Rows of each table as the last reading left them, for whoever follows the next transaction."""
+        if self._first is None:
+            return dict(self._rows_by_name)
+        return {self._last[oid].name: rows for oid, rows in self._rows.items() if oid in self._last}
+
     def since_last(self, connection: Connection) -> Effects:
         """What happened since the last reading; nothing when it cannot be read, and then the next one holds it."""
         reading = _read(connection, RELATIONS + LOCKED)

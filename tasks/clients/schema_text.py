@@ -7,6 +7,8 @@ from pydantic import SecretStr
 
 from tasks.clients.child import connection_environment, run
 from tasks.clients.programs import Programs
+from tasks.clients.statement_rows import SCHEMA as OWN_SCHEMA
+from tasks.clients.statement_rows import TABLE as OWN_TABLE
 from tasks.gate.errors import Refused
 
 LOCK_WAIT = "--lock-wait-timeout=30s"
@@ -22,6 +24,8 @@ NOISE = re.compile(
     | ^SET\ (?:statement_timeout|lock_timeout|idle_in_transaction_session_timeout|transaction_timeout|client_encoding
         |standard_conforming_strings|check_function_bodies|xmloption|client_min_messages|row_security
         |default_tablespace|default_table_access_method|default_toast_compression|default_with_oids)\ =\ .*;\n
+    # The gate's own rows of plans in segments, which are left out below, lie in a schema of their own.
+    | ^CREATE\ SCHEMA\ gate;\n | ^ALTER\ SCHEMA\ gate\ OWNER\ TO\ .*;\n
     | ^SELECT\ pg_catalog\.set_config\('search_path',\ '',\ false\);\n
     # Servers from 2026-11 on number attributes; older clients write it down, and each restore changes it.
     | ^ALTER\ TABLE\ ONLY\ .*\ ALTER\ COLUMN\ .*\ SET\ \(pg_attver=\d+\);\n
@@ -52,6 +56,7 @@ def schema_text(
         Refused: pg_dump failed, or warned of something.
     """
     argv = [programs.path("pg_dump"), "--schema-only", "--no-password", "--no-subscriptions", LOCK_WAIT]
+    argv.append(f"--exclude-table={_pattern(OWN_SCHEMA)}.{_pattern(OWN_TABLE)}")
     if not owners:
         argv += ["--no-owner", "--no-privileges"]
     if exclude_ledger is not None:

@@ -20,6 +20,7 @@ from tasks.drizzle.failures import (
 from tasks.drizzle.ledger import beside_parameters, look_at_ledger, read_ledger
 from tasks.gate.errors import Refused
 from tasks.gate.plan import Ledger, Migration
+from tasks.gate.segment import Part, whole
 from tasks.gate.wording import count
 
 __all__ = ["CommitUnknown", "Observer", "StatementFailed", "TransactionEnded", "apply"]
@@ -63,6 +64,7 @@ def apply(
     schema: str,
     table: str,
     pending: Sequence[Migration],
+    parts: Sequence[Part] | None = None,
     observer: Observer | None = None,
     lock_ledger: bool = True,
     ledger_head: str | None = None,
@@ -80,6 +82,7 @@ def apply(
         schema: of the ledger.
         table: of the ledger.
         pending: the migrations, in the order of execution.
+        parts: what of them runs in this transaction, where a plan needs more than one; all of it when None.
         observer: told about every piece and about the COMMIT.
         lock_ledger: take ACCESS EXCLUSIVE on the ledger; a database of ours needs none.
         ledger_head: what the ledger's digest must be under the lock; not compared when None.
@@ -101,7 +104,8 @@ def apply(
         connection.execute(BEGIN)
         if lock_ledger:
             connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=ledger))
-        _recheck(read_ledger(connection, schema, table), generation, () if scripts else pending, ledger_head)
+        known = scripts or parts is not None  # then the digest of the ledger says enough
+        _recheck(read_ledger(connection, schema, table), generation, () if known else pending, ledger_head)
         transaction = transaction_id(connection)
     except psycopg.Error as error:
         abandon(connection)
@@ -110,12 +114,14 @@ def apply(
         abandon(connection)
         raise
     try:
-        for migration in pending:
-            _run(connection, migration, observer)
-            if not scripts:
-                _record(connection, beside_parameters(schema, table), generation, migration, transaction)
+        by_tag = {migration.tag: migration for migration in pending}
+        for part in [whole(m.tag, m.statements) for m in pending] if parts is None else parts:
+            _run(connection, by_tag[part.tag], part, observer)
+            _refuse_another_transaction(connection, by_tag[part.tag], part, transaction)
+            if part.whole and not scripts:
+                _record(connection, beside_parameters(schema, table), generation, by_tag[part.tag])
         if ledger_head_after is not None:
-            _as_planned(connection, schema, table, ledger_head_after, transaction)
+            _as_planned(connection, schema, table, ledger_head_after)
         if observer is not None:
             observer.committing(connection)
     except BaseException:
@@ -162,39 +168,43 @@ def _changed(ledger: Ledger, how: str) -> Refused:
     )
 
 
-def _run(connection: Connection, migration: Migration, observer: Observer | None) -> None:
-    for index, piece in enumerate(migration.statements):
+def _run(connection: Connection, migration: Migration, part: Part, observer: Observer | None) -> None:
+    for statement in part.statements:
+        index, text = statement.index, statement.text
         if observer is not None:
-            observer.before(connection, migration.tag, index, piece)
+            observer.before(connection, migration.tag, index, text)
         started = time.perf_counter()
         try:
-            connection.execute(piece.encode())  # bytes without parameters: the simple protocol, as Drizzle
+            connection.execute(text.encode())  # bytes without parameters: the simple protocol, as Drizzle
         except psycopg.Error as error:
-            raise statement_failed(error, migration, index) from None
+            raise statement_failed(error, migration, statement) from None
         if connection.info.transaction_status != TransactionStatus.INTRANS:
             raise transaction_ended(migration, index)
         if observer is not None:
-            observer.after(connection, migration.tag, index, piece, time.perf_counter() - started)
+            observer.after(connection, migration.tag, index, text, time.perf_counter() - started)
 
 
-def _record(
-    connection: Connection, ledger: sql.Identifier, generation: int, migration: Migration, transaction: str
-) -> None:
+def _refuse_another_transaction(connection: Connection, migration: Migration, part: Part, transaction: str) -> None:
+    try:
+        now = transaction_id(connection)
+    except psycopg.Error as error:
+        raise failed(error, f"the look at the transaction of {migration.tag}", tag=migration.tag) from None
+    if now != transaction:
+        raise transaction_ended(migration, part.statements[-1].index if part.statements else 0)
+
+
+def _record(connection: Connection, ledger: sql.Identifier, generation: int, migration: Migration) -> None:
     values = [migration.hash, migration.created_at, migration.name][: 2 + generation]
     try:
-        if transaction_id(connection) != transaction:
-            raise transaction_ended(migration, len(migration.statements) - 1)
         connection.execute(sql.SQL(INSERT[generation]).format(ledger=ledger), values)
     except psycopg.Error as error:
         raise failed(error, f"the ledger row of {migration.tag}", tag=migration.tag) from None
 
 
-def _as_planned(connection: Connection, schema: str, table: str, head: str, transaction: str) -> None:
+def _as_planned(connection: Connection, schema: str, table: str, head: str) -> None:
     """The scripts wrote the ledger: nothing may be committed unless it reads exactly as the approved plan said."""
     try:
         connection.execute("reset role")  # a SET ROLE of a script must not decide what can be read
-        if transaction_id(connection) != transaction:
-            raise StatementFailed("a script ended the transaction that it ran in")
         ledger = read_ledger(connection, schema, table)
     except psycopg.Error as error:
         raise failed(error, f"the ledger {schema}.{table}") from None

@@ -3,8 +3,9 @@
 import psycopg
 
 from tasks.gate.errors import GateError
-from tasks.gate.places import first_line, place
+from tasks.gate.places import place
 from tasks.gate.plan import Migration
+from tasks.gate.segment import Statement
 
 
 class StatementFailed(GateError):
@@ -38,14 +39,13 @@ class CommitUnknown(StatementFailed):
     """
 
 
-def statement_failed(error: psycopg.Error, migration: Migration, index: int) -> StatementFailed:
-    """The failure of one piece, with its place in the file."""
-    position = error.diag.statement_position  # counted in characters of the piece, from 1
-    piece = migration.statements[index]
-    line = first_line(migration.statements, index)
-    line += piece.count("\n", 0, int(position) - 1) if position else _leading_lines(piece)
-    where = place(migration.file, len(migration.statements), index, line)
-    return failed(error, where, tag=migration.tag, index=index, line=line)
+def statement_failed(error: psycopg.Error, migration: Migration, statement: Statement) -> StatementFailed:
+    """The failure of one text, with its place in the file."""
+    position = error.diag.statement_position  # counted in characters of the text, from 1
+    line = statement.line
+    line += statement.text.count("\n", 0, int(position) - 1) if position else _leading_lines(statement.text)
+    where = place(migration.file, len(migration.statements), statement.index, line)
+    return failed(error, where, tag=migration.tag, index=statement.index, line=line)
 
 
 def _leading_lines(piece: str) -> int:

@@ -1,93 +1,74 @@
-"""Enum values that are added and used in one transaction, which PostgreSQL refuses with 55P04."""
+"""Enum values that are added and used in one release: PostgreSQL wants the addition committed first (55P04)."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tasks.gate import sql
-from tasks.gate.plan import Problem
 from tasks.gate.sql import ParsedStatement
 
 ALLOWED_ON_NEW_TYPES_SINCE = 17  # a type of the same transaction may use values that were added to it
 
 
-class _Added(NamedTuple):
+class Added(NamedTuple):
+    """A value that the open transaction adds to a type."""
+
+    tag: str
     type_name: tuple[str, ...]
     value: str
     where: str
 
 
-def new_value_problems(
-    found: Sequence[tuple[str, ParsedStatement]], major: int
-) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
-    """Uses of a value that an earlier statement of the same run adds: certain ones refuse, possible ones are hazards.
+class NewValues:
+    """What the transaction that would be open has added so far; told of every statement in the order of execution."""
 
-    A use is certain where the tree says the type: a cast, or the default of a column of that type. The same text
-    elsewhere may belong to another column: that is for the rehearsal to find out.
+    def __init__(self, major: int) -> None:
+        """Begin with nothing added.
 
-    Args:
-        found: tag and statement of all pending migrations, in the order of execution.
-        major: production's major version.
-    """
-    added: list[_Added] = []
-    new_types: set[tuple[str, ...]] = set()
-    problems: list[Problem] = []
-    lines: list[str] = []
-    for tag, statement in found:
+        Args:
+            major: production's major version.
+        """
+        self._major = major
+        self._added: list[Added] = []
+        self._new_types: set[tuple[str, ...]] = set()
+
+    def used_by(self, statement: ParsedStatement) -> tuple[Added, ...]:
+        """Added values that the statement uses, or may use: the same text may belong to a column of another type."""
+        return tuple(one for one in self._added if _uses(statement, one))
+
+    def note(self, tag: str, statement: ParsedStatement) -> None:
+        """Take in a statement that runs in the open transaction."""
         if statement.kind == "create_enum_stmt":
-            new_types.add(sql.parts(statement.node.type_name))
+            self._new_types.add(sql.parts(statement.node.type_name))
         elif statement.kind == "alter_enum_stmt":
-            one = _addition(statement)
-            if one is not None and (major < ALLOWED_ON_NEW_TYPES_SINCE or one.type_name not in new_types):
-                added.append(one)
-        for one in added:
-            use = _use(statement, one)
-            if use == "certain":
-                problems.append(_problem(tag, statement, one))
-            elif use:
-                lines.append(
-                    f"{statement.where}: uses '{one.value}', which {one.where} adds to {'.'.join(one.type_name)} in the"
-                    " same transaction; if it is meant as that type, PostgreSQL refuses it (55P04)"
-                )
-    return tuple(problems), tuple(lines)
+            one = _addition(tag, statement)
+            if one and (self._major < ALLOWED_ON_NEW_TYPES_SINCE or one.type_name not in self._new_types):
+                self._added.append(one)
+
+    def committed(self, *, but: str = "") -> None:
+        """The transaction ended before the next statement; the migration `but` runs in the new one from its start."""
+        self._added = [one for one in self._added if one.tag == but]
+        self._new_types.clear()
 
 
-def _addition(statement: ParsedStatement) -> _Added | None:
+def _addition(tag: str, statement: ParsedStatement) -> Added | None:
     node = statement.node
     if node.old_val or not node.new_val:  # a rename adds nothing
         return None
-    return _Added(sql.parts(node.type_name), node.new_val, statement.where)
+    return Added(tag, sql.parts(node.type_name), node.new_val, statement.where)
 
 
-def _use(statement: ParsedStatement, added: _Added) -> str:
+def _uses(statement: ParsedStatement, added: Added) -> bool:
+    """True when the value stands anywhere but in a cast to another type."""
     if statement.kind == "alter_enum_stmt" or added.value not in statement.text.replace("''", "'"):
-        return ""
-    certain = possible = False
+        return False
+    literals = elsewhere = 0
     for kind, node in sql.nodes(statement):
-        if kind == "TypeCast":
-            certain |= _is_type(node.type_name, added) and sql.constant(node.arg) == added.value
-        elif kind == "ColumnDef":
-            certain |= _is_type(node.type_name, added) and any(
-                _is_default(item.constraint, added.value) for item in node.constraints
-            )
-        elif kind == "A_Const":
-            possible |= node.sval.sval == added.value
-    return "certain" if certain else ("possible" if possible else "")
+        literals += kind == "A_Const" and node.sval.sval == added.value
+        elsewhere += kind == "TypeCast" and _casts_to_another_type(node, added)
+    return literals > elsewhere
 
 
-def _is_type(type_name: Any, added: _Added) -> bool:
-    names = sql.parts(type_name.names)
-    return bool(names) and names[-1] == added.type_name[-1] and not type_name.array_bounds
-
-
-def _is_default(constraint: Any, value: str) -> bool:
-    return sql.enum(constraint, "contype") == "CONSTR_DEFAULT" and sql.constant(constraint.raw_expr) == value
-
-
-def _problem(tag: str, statement: ParsedStatement, added: _Added) -> Problem:
-    return Problem(
-        tag=tag,
-        kind="new-enum-value",
-        cause=f"{statement.where}: uses '{added.value}' of {'.'.join(added.type_name)}, which {added.where} adds in the"
-        " same transaction; PostgreSQL refuses that (55P04)",
-        remedy="release the ALTER TYPE ... ADD VALUE first and the use of the value in the next release",
-    )
+def _casts_to_another_type(node: Any, added: Added) -> bool:
+    names = sql.parts(node.type_name.names)
+    inside = sql.inner(node.arg)
+    literal = type(inside).DESCRIPTOR.name == "A_Const" and inside.sval.sval == added.value
+    return literal and bool(names) and names[-1] != added.type_name[-1]

@@ -8,6 +8,7 @@ from pydantic import Field
 from tasks.gate.effect import Effect
 from tasks.gate.identity import Identity
 from tasks.gate.model import Model, canonical, sha256
+from tasks.gate.segment import Segment
 
 
 class Purpose(StrEnum):
@@ -146,6 +147,7 @@ class Plan(Model):
     problems: tuple[Problem, ...] = ()
     hazards: tuple[str, ...] = ()  # sentences for the approver: data loss, rewrites, long locks
     effects: tuple[Effect, ...] = ()  # of each statement, in the order of execution; follows from the statements
+    segments: tuple[Segment, ...] = ()  # where one transaction cannot hold the plan; none when it does
     policy_digest: str = ""
     tools: dict[str, str] = Field(default_factory=dict)  # versions of the programs that will act
     purpose: Purpose = Purpose.RELEASE
@@ -173,6 +175,8 @@ class Plan(Model):
         }
         if self.purpose is not Purpose.RELEASE:
             covered["purpose"] = [self.purpose, self.subject, self.title, self.ledger_head_after]
+        if self.segments:  # a plan that one transaction holds has the digest that it always had
+            covered["segments"] = [segment.model_dump(mode="json") for segment in self.segments]
         return sha256(canonical(covered))
 
     @property

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from tasks.gate.model import Model
+from tasks.gate.progress import Progress
 from tasks.gate.wording import listing
 
 
@@ -11,6 +12,7 @@ class LedgerShows(StrEnum):
 
     BEFORE = "before"  # as the plan found it
     AFTER = "after"  # exactly the plan's rows on top of that
+    BETWEEN = "between"  # the rows of its first migrations, of a plan in segments
     OTHER = "other"  # neither
 
 
@@ -19,7 +21,7 @@ class Standing(StrEnum):
 
     UNTOUCHED = "untouched"
     APPLIED = "applied"
-    PARTLY = "partly"  # a migration ended its own transaction: something is committed that the ledger does not know
+    PARTLY = "partly"  # some segments are in; or a migration ended its own transaction behind the gate's back
     UNKNOWN = "unknown"
 
 
@@ -48,6 +50,7 @@ class ProductionState(Model):
     logical_slots: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
     bytes: int = 0
+    progress: Progress | None = None  # of a plan in segments
 
 
 class Settled(Model):
@@ -66,6 +69,8 @@ def settle(state: ProductionState) -> Settled:
     doubt = _doubt(state)
     if doubt:
         return Settled(standing=Standing.UNKNOWN, sentence=doubt)
+    if state.progress is not None and state.ledger is not LedgerShows.AFTER:
+        return _settle_segments(state.progress)
     witness = state.transaction if state.timeline == state.timeline_of_plan else None
     if state.ledger is LedgerShows.AFTER:
         if witness in {"aborted", "in progress"}:
@@ -80,6 +85,17 @@ def settle(state: ProductionState) -> Settled:
     return Settled(
         standing=Standing.UNTOUCHED, sentence="nothing of the plan is in production: the ledger is as before"
     )
+
+
+def _settle_segments(progress: Progress) -> Settled:
+    """Part of a plan in segments: each is in or not, by rows that are written in its own transaction."""
+    if progress.doubt:
+        return Settled(standing=Standing.UNKNOWN, sentence=progress.doubt)
+    if progress.segments_in == 0 and progress.clean:
+        return Settled(
+            standing=Standing.UNTOUCHED, sentence="nothing of the plan is in production: the ledger is as before"
+        )
+    return Settled(standing=Standing.PARTLY, sentence=f"the plan is in production in part: {progress.sentence}")
 
 
 def _doubt(state: ProductionState) -> str:

@@ -26,6 +26,8 @@ class Circumstances(Model):
     seen: str  # the sentence of the probe
     rollback_holds: bool  # the rehearsal proved the rollback SQL
     rollback_sentence: str = ""
+    segments_in: int = 0
+    in_segments: bool = False  # then a plan that is in by part may be taken back from a point that was rehearsed
     allow_rollback: bool = True
     rollback_failed: str = ""  # why it failed a moment ago; then it is not tried again
     backup_proved: bool
@@ -50,7 +52,8 @@ def choose_rung(now: Circumstances) -> Choice:
         return Choice(rung=Rung.HALT, sentence=now.seen)
     if now.standing is Standing.UNTOUCHED:
         return Choice(rung=Rung.TRANSACTION, sentence="the transaction was rolled back: nothing was committed")
-    not_rollback = now.seen if now.standing is Standing.PARTLY else why_not_rollback(now)
+    behind_our_back = now.standing is Standing.PARTLY and not now.in_segments
+    not_rollback = now.seen if behind_our_back else why_not_rollback(now)
     if not not_rollback:
         return Choice(rung=Rung.ROLLBACK, sentence="the rehearsed rollback SQL is the smallest way back")
     not_restore = why_not_restore(now)

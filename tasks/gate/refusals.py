@@ -1,11 +1,15 @@
-"""What may not be in a migration: statements that no transaction takes, that end it, or that change the session."""
+"""What may not be in a migration: statements that cannot be taken up again or undone, or that change the session."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tasks.gate import sql
+from tasks.gate.alone import alone
 from tasks.gate.plan import Problem
+from tasks.gate.segment import Alone, Kind
+from tasks.gate.segments import ENDS
 from tasks.gate.sql import ParsedStatement, Unreadable
+from tasks.gate.statements.transactions import transaction_rule
 
 TRANSACTION_WORDS = {
     "TRANS_STMT_BEGIN": "BEGIN",
@@ -31,8 +35,6 @@ OURS = {
     "client_encoding",
     "names",
 }
-SLOT_OPTIONS = ("create_slot", "connect")  # CREATE SUBSCRIPTION needs no slot when one of them is off
-OFF = ("false", "off", "0")
 
 
 class _Refusal(NamedTuple):
@@ -41,7 +43,9 @@ class _Refusal(NamedTuple):
     remedy: str
 
 
-def refusals(tag: str, found: Sequence[ParsedStatement], unreadable: Sequence[Unreadable], major: int) -> list[Problem]:
+def refusals(
+    tag: str, found: Sequence[ParsedStatement], unreadable: Sequence[Unreadable], major: int, *, one_transaction: bool
+) -> list[Problem]:
     """Every statement of one file that refuses the release.
 
     Args:
@@ -49,71 +53,73 @@ def refusals(tag: str, found: Sequence[ParsedStatement], unreadable: Sequence[Un
         found: its statements.
         unreadable: its pieces that cannot be parsed.
         major: production's major version, for the sentence about grammars.
+        one_transaction: nothing may be split off: rollback SQL, which is all or nothing.
     """
     problems = [_unreadable(tag, piece, major) for piece in unreadable]
     for statement in found:
         problems += [
             Problem(tag=tag, kind=refusal.kind, cause=f"{statement.where}: {refusal.cause}", remedy=refusal.remedy)
-            for refusal in _refusals(statement)
+            for refusal in _refusals(statement, major, one_transaction=one_transaction)
         ]
     return problems
 
 
-def _refusals(statement: ParsedStatement) -> list[_Refusal]:
-    judge = JUDGES.get(statement.kind)
-    verdicts = [judge(statement.node)] if judge else []
-    verdicts += [_session(name) for name in sql.settings(statement)]
+def _refusals(statement: ParsedStatement, major: int, *, one_transaction: bool) -> list[_Refusal]:
+    if statement.kind == "transaction_stmt":
+        verdict = _transaction(statement.node, one_transaction=one_transaction)
+    elif judge := JUDGES.get(statement.kind):
+        verdict = judge(statement.node)
+    else:
+        verdict = _rule(statement, major, one_transaction=one_transaction)
+    verdicts = [verdict, *(_session(name) for name in sql.settings(statement))]
     return [verdict for verdict in verdicts if verdict is not None]
+
+
+def _rule(statement: ParsedStatement, major: int, *, one_transaction: bool) -> _Refusal | None:
+    """What no transaction takes, unless the gate can run it by itself and take it up again."""
+    rule = transaction_rule(statement, major)
+    if rule.rule not in ("no", "never"):
+        return None
+    found = None if one_transaction else alone(statement, major)
+    return _outside(rule.what) if found is None else _unfindable(found)
 
 
 def _outside(what: str) -> _Refusal:
     return _Refusal(
         "no-transaction",
-        f"{what} cannot run inside a transaction, and Drizzle runs all migrations in one",
+        f"{what} cannot run inside a transaction",
         "use the form that works in a transaction, or run it by hand outside of the release",
     )
 
 
-def _transaction(node: Any) -> _Refusal:
-    word = TRANSACTION_WORDS.get(sql.enum(node, "kind"), "transaction control")
+def _unfindable(found: Alone) -> _Refusal | None:
+    """An index whose name only the server knows cannot be found again after an interruption."""
+    if found.kind is not Kind.BUILD_INDEX or found.name:
+        return None
     return _Refusal(
-        "transaction-control",
-        f"{word} takes the transaction that all migrations share out of the gate's hands, so nothing could be rolled"
-        " back any more",
-        f"remove {word}: every migration runs in a transaction already",
+        "unnamed-index",
+        f"{found.words} without a name for the index: after an interruption nobody could tell whether it was built",
+        "give the index a name",
     )
 
 
-def _reindex(node: Any) -> _Refusal | None:
-    target = sql.enum(node, "kind").removeprefix("REINDEX_OBJECT_")
-    if "concurrently" in sql.options(node.params):
-        return _outside("REINDEX CONCURRENTLY")
-    return _outside(f"REINDEX {target}") if target in ("SCHEMA", "SYSTEM", "DATABASE") else None
-
-
-def _create_subscription(node: Any) -> _Refusal | None:
-    options = sql.options(node.options)
-    if any(options.get(name) in OFF for name in SLOT_OPTIONS):
-        return None
-    return _outside("CREATE SUBSCRIPTION with a replication slot")
-
-
-def _alter_subscription(node: Any) -> _Refusal | None:
-    kind = sql.enum(node, "kind").removeprefix("ALTER_SUBSCRIPTION_")
-    refreshes = kind.endswith("PUBLICATION") and sql.options(node.options).get("refresh") not in OFF
-    return _outside("ALTER SUBSCRIPTION with a refresh") if kind == "REFRESH" or refreshes else None
-
-
-def _alter_table(node: Any) -> _Refusal | None:
-    for item in node.cmds:
-        command = item.alter_table_cmd
-        if sql.enum(command, "subtype") == "AT_DetachPartition" and getattr(command, "def").partition_cmd.concurrent:
-            return _outside("DETACH PARTITION CONCURRENTLY")
+def _transaction(node: Any, *, one_transaction: bool) -> _Refusal | None:
+    kind = sql.enum(node, "kind")
+    word = TRANSACTION_WORDS.get(kind, "transaction control")
+    if one_transaction or kind not in ENDS:
+        return _Refusal(
+            "transaction-control",
+            f"{word} takes the transaction out of the gate's hands: what is committed, and what the ledger says of it,"
+            " would no longer belong together",
+            f"remove {word}: every migration runs in a transaction already",
+        )
+    if node.options:
+        return _Refusal(
+            "transaction-control",
+            f"{word} with options, which Drizzle's own migrator ignores or fails on",
+            f"remove the options, or {word}: every migration runs in a transaction already",
+        )
     return None
-
-
-def _alter_database(node: Any) -> _Refusal | None:
-    return _outside("ALTER DATABASE SET TABLESPACE") if "tablespace" in sql.options(node.options) else None
 
 
 def _copy(node: Any) -> _Refusal | None:
@@ -186,22 +192,7 @@ def _grammars(major: int) -> str:
 
 
 JUDGES: dict[str, Callable[[Any], _Refusal | None]] = {
-    "transaction_stmt": _transaction,
-    "index_stmt": lambda node: _outside("CREATE INDEX CONCURRENTLY") if node.concurrent else None,
-    "drop_stmt": lambda node: _outside("DROP INDEX CONCURRENTLY") if node.concurrent else None,
-    "reindex_stmt": _reindex,
-    "vacuum_stmt": lambda node: _outside("VACUUM") if node.is_vacuumcmd else None,
-    "createdb_stmt": lambda _: _outside("CREATE DATABASE"),
-    "dropdb_stmt": lambda _: _outside("DROP DATABASE"),
-    "create_table_space_stmt": lambda _: _outside("CREATE TABLESPACE"),
-    "drop_table_space_stmt": lambda _: _outside("DROP TABLESPACE"),
-    "alter_system_stmt": lambda _: _outside("ALTER SYSTEM"),
-    "alter_database_stmt": _alter_database,
-    "create_subscription_stmt": _create_subscription,
-    "alter_subscription_stmt": _alter_subscription,
     "drop_subscription_stmt": lambda _: _outside("DROP SUBSCRIPTION"),
-    "cluster_stmt": lambda node: None if node.HasField("relation") else _outside("CLUSTER without a table"),
-    "alter_table_stmt": _alter_table,
     "copy_stmt": _copy,
     "discard_stmt": _discard,
     "variable_set_stmt": _set,

@@ -62,6 +62,7 @@ class RehearsedStatement(Model):
     rows: tuple[RowChanges, ...] = ()
     wal_bytes: int = 0
     size_delta: int = 0  # bytes of the database after minus before
+    definition: str = ""  # of the index that it built outside a transaction, as the server tells it
 
 
 class RollbackRehearsal(Model):
@@ -91,10 +92,16 @@ class Rehearsal(Model):
     schema_sha256: str  # of the schema text after the plan; what production must look like afterwards
     schema_text: str  # pg_dump -s --restrict-key=gate, normalised
     rollback: RollbackRehearsal
+    partial: tuple[RollbackRehearsal, ...] = ()  # of a plan in segments: the way back after segment 1, 2, ...
     losses: tuple[str, ...] = ()  # columns and rows that are gone afterwards, in words
     surprises: tuple[str, ...] = ()  # tables that changed though no statement names them
     same_server_build: bool = True
     undo: Undo | None = None  # of a rollback: what it leaves behind
+
+
+def definitions(rehearsal: Rehearsal) -> dict[tuple[str, int], str]:
+    """Definitions of the indexes that were built outside a transaction, by tag and index of their statement."""
+    return {(s.tag, s.index): s.definition for s in rehearsal.statements if s.definition}
 
 
 def statement_timeout_ms(rehearsed_seconds: float, limits: Apply) -> int:

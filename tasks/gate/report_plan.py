@@ -6,6 +6,7 @@ from tasks.gate import effect_words, wording
 from tasks.gate.evidence import Finding, Verdict
 from tasks.gate.plan import Migration, Plan, PlannedMigration, State
 from tasks.gate.report_blocks import Block, Cell, Code, Fold, Lines, Section, Table, Tone, pairs
+from tasks.gate.segments_told import describe, when_it_fails
 
 APPLIED_SHOWN = 5  # the last ones; the others are counted
 
@@ -51,6 +52,9 @@ def _plan_blocks(plan: Plan) -> list[Block]:
         blocks.append(Table(("Problem", "Drizzle itself", "Remedy"), rows, noun="problem"))
     if plan.hazards:
         blocks.append(Lines(plan.hazards, noun="hazard", tone=Tone.WARN))
+    if plan.segments:
+        told = tuple((Cell(str(s.number)), Cell(describe(s)), Cell(when_it_fails(plan, s))) for s in plan.segments)
+        blocks.append(Table(("Segment", "What", "When it fails"), told, noun="segment"))
     blocks.append(_migrations(plan))
     if plan.effects:
         does = tuple((Cell(e.where), *(Cell(text) for text in effect_words.row(e))) for e in plan.effects)

@@ -37,6 +37,9 @@ def rehearsal_section(
     blocks: list[Block] = [_statements(rehearsal, applied or {})]
     if rehearsal.losses:
         blocks.append(Lines(tuple(f"lost: {loss}" for loss in rehearsal.losses), noun="loss", tone=Tone.WARN))
+    if rehearsal.partial:
+        backs = tuple(f"after segment {n}: {back.sentence}" for n, back in enumerate(rehearsal.partial, 1))
+        blocks.append(Lines(backs, noun="point"))
     if rehearsal.surprises:
         lines = tuple(f"changed, though no statement names it: {s}" for s in rehearsal.surprises)
         blocks.append(Lines(lines, noun="surprise", tone=Tone.WARN))

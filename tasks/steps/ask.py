@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from tasks.decide import record_decision
+from tasks.gate import segments_told
 from tasks.gate.approval import Decision, Judgement, Request, Standing, request
 from tasks.gate.errors import Declined, Refused
 from tasks.gate.evidence import Finding, Verdict
@@ -118,6 +119,7 @@ def evidence(
         f"{_what(plan)} (target {plan.target}): {', '.join(m.tag for m in plan.pending)}",
         f"rehearsed in {duration(rehearsal.seconds)} on the restored copy; {worst_lock_sentence(rehearsal)}",
         *(f"hazard: {h}" for h in plan.hazards),
+        *segments_told.sentences(plan, rehearsal),
         *(f"loses: {loss}" for loss in rehearsal.losses),
         *(f"changes without being named: {s}" for s in rehearsal.surprises),
         *(f"rehearsed otherwise than foreseen: {note}" for note in disagreements(plan.effects, rehearsal)),

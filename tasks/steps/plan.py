@@ -4,6 +4,7 @@ from tasks.clients import postgres
 from tasks.gate.errors import Refused
 from tasks.gate.plan import Plan, Purpose
 from tasks.gate.plan_changes import change_since
+from tasks.gate.wording import count
 from tasks.occasion import Occasion
 from tasks.planners import plan_for
 from tasks.release import Release
@@ -77,7 +78,8 @@ def sentence(plan: Plan) -> str:
     if not plan.pending:
         return f"nothing pending, {len(plan.migrations)} applied"
     tags = ", ".join(m.tag for m in plan.pending[:3]) + (", …" if len(plan.pending) > 3 else "")  # noqa: PLR2004
-    return f"{len(plan.pending)} pending ({tags}), digest {plan.digest[:12]}"
+    parts = f", in {count(len(plan.segments), 'segment')}" if plan.segments else ""
+    return f"{len(plan.pending)} pending ({tags}){parts}, digest {plan.digest[:12]}"
 
 
 def _sentence(plan: Plan) -> str:

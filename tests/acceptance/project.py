@@ -16,9 +16,12 @@ from pydantic import SecretStr
 
 from tasks.clients import postgres
 from tasks.clients.stores import open_store
-from tasks.drizzle.applying import apply
 from tasks.drizzle.folder import read_folder
+from tasks.drizzle.ledger import read_ledger
+from tasks.gate.plan import Plan
+from tasks.read_scripts import read_segments
 from tasks.record import Record
+from tasks.run_segments import run_plan
 from tasks.target_log import TargetLog
 
 GATE = str(Path(sys.executable).with_name("gate"))
@@ -103,13 +106,21 @@ class Project:
         folder = read_folder(self.folder)
         with postgres.connect(url, purpose="tests") as connection:
             done = self._applied(connection)
-            apply(
-                connection,
+            pending = tuple(m for m in folder.migrations if m.hash not in done)
+            identity = postgres.identity(connection)
+            plan = Plan(
+                target="shop",
+                identity=identity,
+                tool=folder.tool,
                 generation=folder.generation,
-                schema="drizzle",
-                table="__drizzle_migrations",
-                pending=[m for m in folder.migrations if m.hash not in done],
+                ledger_schema="drizzle",
+                ledger_table="__drizzle_migrations",
+                ledger_head=read_ledger(connection, "drizzle", "__drizzle_migrations").head,
+                migrations=(),
+                pending=pending,
+                segments=read_segments(pending, identity.major),
             )
+            run_plan(connection, plan)
 
     def ready(self) -> str:
         """A release as it should be: one pending migration, in staging already, with rollback SQL."""

@@ -96,7 +96,7 @@ def test_what_was_applied_is_not_pending_and_only_the_rest_is_read(project: Proj
 def test_problems_of_the_ledger_and_of_the_sql_are_all_listed(project: Project) -> None:
     project.add("create table a (id int);")
     project.apply()
-    project.add(f"create index concurrently on a (id);\n{BREAK}commit;", "selec 1")
+    project.add(f"drop database d;\n{BREAK}rollback;", "selec 1")
     (project.folder / "0000_m.sql").write_text("create table a (id bigint);")
     plan = project.plan()
     assert plan.verdict == "refused"

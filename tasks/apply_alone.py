@@ -1,0 +1,151 @@
+"""One statement outside a transaction in production: attempt after attempt, with what a failure leaves taken away."""
+
+import itertools
+import time
+from typing import NamedTuple
+
+import psycopg
+
+from tasks.apply_attempt import ApplyFailed
+from tasks.apply_attempts import Attempts
+from tasks.clients.alone_catalog import clear, look
+from tasks.clients.postgres import Connection
+from tasks.clients.statement_rows import StatementRows
+from tasks.gate.applied import AppliedStatement
+from tasks.gate.errors import GateError
+from tasks.gate.progress import Left, words
+from tasks.gate.rehearsal import definitions, statement_timeout_ms
+from tasks.gate.segment import Kind, Segment
+from tasks.interruption import stop
+from tasks.kill_points import reached
+from tasks.probe_production import settle_production
+from tasks.run_alone import run_alone
+
+LIMITS = (
+    "select pg_catalog.set_config('lock_timeout', %s, false), pg_catalog.set_config('statement_timeout', %s, false)"
+)
+PHASES = 3  # an index that is built concurrently waits for older transactions as often as that
+CLEARED = (Kind.BUILD_INDEX, Kind.REINDEX)  # what these leave helps nobody; the others only have to run again
+
+
+class SessionLost(Exception):
+    """The segment is in, and the session that ran it is gone: the next one needs another."""
+
+
+class Ran(NamedTuple):
+    """The statement is in."""
+
+    statements: list[AppliedStatement]  # none when it was found done
+    attempt: int
+
+
+class AloneApply:
+    """The attempts at one statement."""
+
+    def __init__(self, attempts: Attempts, segment: Segment, rows: StatementRows) -> None:
+        """Prepare them.
+
+        Args:
+            attempts: the session, and what every attempt shares.
+            segment: with one statement outside a transaction.
+            rows: where its start and its end are written.
+        """
+        self._its = attempts
+        self._segment = segment
+        self._rows = rows
+        self._ran: list[AppliedStatement] = []
+        statement = segment.statements[0]
+        self._expected = definitions(attempts.rehearsal).get((statement.tag, statement.index), "")
+
+    def run(self, *, begun: bool) -> Ran:
+        """Run it until it is in.
+
+        Args:
+            begun: production's rows say that this release started it.
+
+        Raises:
+            GateError: it failed; what it left is removed where that was possible.
+            SessionLost: it is in, but the session is gone.
+        """
+        its = self._its
+        its.began = time.monotonic()
+        for attempt in itertools.count(1):
+            body = {"attempt": attempt, "pid": its.connection.info.backend_pid, "segment": self._segment.number}
+            its.release.record.append("applying", body)
+            reached("apply:recorded")
+            its.watch.blockers()
+            try:
+                self._once(begun=begun or attempt > 1)
+            except Exception as error:  # noqa: BLE001 (whatever it was: first find out whether it took effect)
+                self._settle()
+                its.rest(self._in_words(error), attempt, waiting=False)
+            else:
+                return Ran(self._ran, attempt)
+        raise AssertionError("the ladder ends every attempt but the last one")
+
+    def _once(self, *, begun: bool) -> None:
+        its, limits = self._its, self._its.release.policy.apply
+        try:
+            run_alone(
+                its.connection,
+                its.plan,
+                self._segment,
+                self,
+                rows=self._rows,
+                expected=self._expected,
+                begun=begun,
+                say=its.release.say,
+            )
+        finally:
+            self._limit(limits.lock_timeout_ms, limits.statement_timeout_floor_ms)
+
+    def before(self, connection: Connection, segment: Segment) -> None:  # noqa: ARG002
+        """Set the limits of the statement for the session: there is no transaction whose end takes them back."""
+        limits, statement = self._its.release.policy.apply, segment.statements[0]
+        patient = segment.alone is not None and segment.alone.patient
+        locks = limits.patient_lock_timeout_ms if patient else limits.lock_timeout_ms
+        rehearsed = {(s.tag, s.index): s.seconds for s in self._its.rehearsal.statements}
+        own = statement_timeout_ms(rehearsed.get((statement.tag, statement.index), 0.0), limits)
+        self._limit(locks, own + (PHASES * locks if patient else 0))
+
+    def after(self, connection: Connection, segment: Segment, seconds: float) -> None:  # noqa: ARG002
+        """Note the time."""
+        statement = segment.statements[0]
+        self._ran.append(AppliedStatement(tag=statement.tag, index=statement.index, seconds=round(seconds, 6)))
+
+    def _limit(self, lock_ms: int, statement_ms: int) -> None:
+        connection = self._its.connection
+        if connection.closed:
+            return
+        try:
+            connection.execute(LIMITS, [f"{lock_ms}ms", f"{statement_ms}ms"])
+        except psycopg.OperationalError:  # the session is gone, which whoever uses it next says in words
+            connection.close()
+
+    def _settle(self) -> None:
+        """Take away what a failure left; where the session is gone, find out whether the statement is in after all.
+
+        Raises:
+            SessionLost: it is in.
+        """
+        its, alone = self._its, self._segment.alone
+        if its.connection.closed or its.connection.broken:
+            stop(its.connection)
+            state, _ = settle_production(its.release, its.plan, patience=its.patience)
+            if state.progress is not None and state.progress.segments_in >= self._segment.number:
+                raise SessionLost
+            return
+        if alone is None or alone.kind not in CLEARED:
+            return
+        try:
+            if look(its.connection, alone, self._expected) is Left.UNFINISHED:
+                for deed in clear(its.connection, alone):
+                    its.release.say(deed)
+        except psycopg.Error as error:  # the next attempt, the recovery or the next process tries again
+            said = error.diag.message_primary
+            its.release.say(f"what {words(self._segment)} left could not be removed yet: {said}")
+
+    def _in_words(self, error: Exception) -> GateError:
+        if isinstance(error, GateError):
+            return error
+        return ApplyFailed(f"an unexpected {type(error).__name__} at {words(self._segment)}")
