@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist loadgroup
 
-.PHONY: setup demo test kill-matrix segment-kills equality doors presses least-privilege races lint bench lock picture clean
+.PHONY: setup demo test kill-matrix segment-kills equality drafts doors presses least-privilege races lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -51,6 +51,10 @@ least-privilege: setup
 # A hundred people decide at once in four processes, ten times over, in a directory and in S3.
 races: setup
 	RACES=10 $(BIN)/python -m pytest tests/integration/test_record_decisions.py $(TEST_ARGS)
+
+# A draft of rollback SQL for each kind of migration, two minutes; the default suite tries a few.
+drafts: setup
+	DRAFT_KINDS=1 $(BIN)/python -m pytest -q tests/integration/test_draft_rollback.py
 
 lint: setup
 	$(BIN)/ruff check .

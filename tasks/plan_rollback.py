@@ -1,6 +1,8 @@
 """Makes the plan of `gate rollback`: the rollback SQL of applied migrations, newest first, and their rows removed."""
 
 import re
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from tasks.clients.domains import domains
 from tasks.gate.errors import ConfigurationError
@@ -12,9 +14,26 @@ from tasks.make_plan import rollback_folder
 from tasks.occasion import Occasion
 from tasks.read_scripts import read_migrations, read_rollbacks
 from tasks.record import Record
+from tasks.rollbacks import FoundRollbacks
 from tasks.survey import Survey, survey
 
 RELEASE_ID = re.compile(r"\d{8}-\d{6}-.+-[0-9a-f]{6}")
+
+
+class _Way(NamedTuple):
+    """What is taken back, with the SQL that was found for it, both newest first."""
+
+    choice: Choice
+    own: tuple[Rollback, ...]
+    found: FoundRollbacks
+
+    @property
+    def tags(self) -> set[str]:
+        return {t.migration.tag for t in self.choice.taken}
+
+    @property
+    def texts(self) -> dict[str, Rollback]:
+        return {r.tag: r for r in self.own}
 
 
 def plan_rollback(occasion: Occasion) -> Plan:
@@ -23,42 +42,24 @@ def plan_rollback(occasion: Occasion) -> Plan:
     Raises:
         ConfigurationError: the subject is neither, or is not applied.
     """
-    settings = occasion.settings
-    seen = survey(settings, occasion.connection)
-    choice = _choose(occasion, seen)
-    taken = choice.taken
+    seen = survey(occasion.settings, occasion.connection)
+    way = _way(occasion, seen)
+    taken = way.choice.taken
     after = seen.ledger.model_copy(update={"rows": rows_after(seen.ledger, taken)})
     refused, notes = judged(taken, *seen.now_with(after), seen.tool.name)
-    found = seen.tool.rollbacks(seen.folder, rollback_folder(settings), seen.folder.migrations)
-    texts = {r.tag: r for r in found.rollbacks}
-    scripts = tuple(_script(seen, t, texts[t.migration.tag]) for t in taken if t.migration.tag in texts)
-    own = tuple(texts[t.migration.tag] for t in taken if t.migration.tag in texts)
-    read = read_migrations(_only_sql(own), occasion.identity.major, domains(occasion.connection))
-    tags = {t.migration.tag for t in taken}
+    read = read_migrations(_only_sql(way.own), occasion.identity.major, domains(occasion.connection))
     return Plan(
-        target=settings.target,
+        target=occasion.settings.target,
         identity=occasion.identity,
         tool=seen.tool.name,
         generation=seen.folder.generation,
         ledger_schema=seen.ledger.schema_name,
         ledger_table=seen.ledger.table,
         ledger_head=seen.ledger.head,
-        migrations=tuple(_line(line, texts, tags) for line in seen.lines),
-        pending=scripts,
-        problems=(
-            *seen.ledger_problems,
-            *choice.problems,
-            *refused,
-            *(_missing(t.migration) for t in taken if t.migration.tag not in texts),
-            *(p for p in found.problems if p.tag in tags),
-            *read_rollbacks(own, occasion.identity.major),
-        ),
-        hazards=(
-            *_staying(seen, taken),
-            *read_migrations(_only_sql(own), occasion.identity.major).hazards,
-            *notes,
-            *(note for note in found.notes if any(tag in note for tag in tags)),
-        ),
+        migrations=tuple(_line(line, way.texts) for line in seen.lines),
+        pending=tuple(_script(seen, t, way.texts[t.migration.tag]) for t in taken if t.migration.tag in way.texts),
+        problems=(*seen.ledger_problems, *refused, *_problems(way, occasion.identity.major)),
+        hazards=(*_staying(seen, taken), *read.hazards, *notes, *_notes(way)),
         effects=read.effects,
         policy_digest=digest_of(occasion.policy),
         tools=occasion.tools,
@@ -67,6 +68,29 @@ def plan_rollback(occasion: Occasion) -> Plan:
         title=f"take back {listing([t.migration.tag for t in taken])}",
         ledger_after=tuple(row.model_copy(update={"id": None}) for row in after.rows),
     )
+
+
+def _way(occasion: Occasion, seen: Survey) -> _Way:
+    choice = _choose(occasion, seen)
+    found = seen.tool.rollbacks(seen.folder, rollback_folder(occasion.settings), seen.folder.migrations)
+    texts = {r.tag: r for r in found.rollbacks}
+    return _Way(choice, tuple(texts[t.migration.tag] for t in choice.taken if t.migration.tag in texts), found)
+
+
+def _problems(way: _Way, major: int) -> list[Problem]:
+    told = {p.tag for p in way.found.problems}
+    without = [t.migration for t in way.choice.taken if t.migration.tag not in way.texts]
+    return [
+        *way.choice.problems,
+        *(_missing(migration, way.found.drafts) for migration in without if migration.tag not in told),
+        *(p for p in way.found.problems if p.tag in way.tags),
+        *read_rollbacks(way.own, major),
+    ]
+
+
+def _notes(way: _Way) -> list[str]:
+    """By which rule a file was found; what is said of other migrations' files is left out."""
+    return [note for note in way.found.notes if any(r.file in note for r in way.own)]
 
 
 def _choose(occasion: Occasion, seen: Survey) -> Choice:
@@ -104,13 +128,20 @@ def _only_sql(own: tuple[Rollback, ...]) -> tuple[Migration, ...]:
     return tuple(script(r.tag, r.file, pieces(r.text, r.file)) for r in own)
 
 
-def _line(line: PlannedMigration, texts: dict[str, Rollback], tags: set[str]) -> PlannedMigration:
-    if line.tag not in tags or line.tag not in texts:
+def _line(line: PlannedMigration, texts: dict[str, Rollback]) -> PlannedMigration:
+    if line.tag not in texts:
         return line
     return line.model_copy(update={"sentence": f"taken back by {texts[line.tag].file}"})
 
 
-def _missing(migration: Migration) -> Problem:
+def _missing(migration: Migration, drafts: Mapping[str, str]) -> Problem:
+    if migration.tag in drafts:
+        return Problem(
+            tag=migration.tag,
+            kind="rollback-draft",
+            cause=f"{drafts[migration.tag]} is still a draft: nobody has said that it is right",
+            remedy="read it, correct it, and take its first line away",
+        )
     return Problem(
         tag=migration.tag,
         kind="rollback",

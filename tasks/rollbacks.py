@@ -1,12 +1,14 @@
 """Finds the rollback SQL of each pending migration, in both shapes that teams use, and never guesses between two."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tasks.drizzle.files import names, read_bytes
+from tasks.gate.draft_text import is_draft
 from tasks.gate.errors import GateError
 from tasks.gate.model import sha256
 from tasks.gate.plan import Migration, Problem, Rollback
@@ -22,6 +24,7 @@ class FoundRollbacks(NamedTuple):
     missing: tuple[str, ...]  # tags without a file
     notes: tuple[str, ...]  # by which rule a file was found, where that is not plain
     problems: tuple[Problem, ...]  # two files for one migration, one file for two, a file that cannot be read
+    drafts: Mapping[str, str] = MappingProxyType({})  # tag -> file that nobody has confirmed yet
 
 
 class _Dated(NamedTuple):
@@ -73,7 +76,23 @@ def find_rollbacks(folder: Path, pending: Sequence[Migration]) -> FoundRollbacks
             outcome = _read(folder, migration.tag, files[0])
             (rollbacks if isinstance(outcome, Rollback) else problems).append(outcome)  # type: ignore[arg-type]
             notes += [note] if note else []
-    return FoundRollbacks(tuple(rollbacks), tuple(missing), tuple(notes), (*problems, *_shared(folder, rollbacks)))
+    return without_drafts(
+        FoundRollbacks(tuple(rollbacks), tuple(missing), tuple(notes), (*problems, *_shared(folder, rollbacks)))
+    )
+
+
+def without_drafts(found: FoundRollbacks) -> FoundRollbacks:
+    """A draft that nobody has read counts as no rollback SQL at all, and a note says so."""
+    drafts = {r.tag: r.file for r in found.rollbacks if is_draft(r.text)}
+    return found._replace(
+        rollbacks=tuple(r for r in found.rollbacks if r.tag not in drafts),
+        missing=(*found.missing, *drafts),
+        notes=(
+            *found.notes,
+            *(f"{file} is a draft and not used: read it, then take its first line away" for file in drafts.values()),
+        ),
+        drafts=drafts,
+    )
 
 
 def _dated(name: str) -> _Dated | None:

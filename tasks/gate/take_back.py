@@ -45,7 +45,7 @@ def back_to(folder: Folder, ledger: Ledger, rows: Rows, tag: str) -> Choice:
     """
     known = {m.tag: m for m in folder.migrations}
     if tag not in known:
-        raise ConfigurationError(f"there is no migration {tag} in {folder.path}", hint=_near(tag, list(known)))
+        raise unknown_tag(tag, folder)
     applied = _of_rows(folder, ledger, rows)
     place = next((n for n, (_, found) in enumerate(applied) if found is not None and found.tag == tag), None)
     if place is None:
@@ -137,6 +137,13 @@ def _stranger(row: LedgerRow, ledger: Ledger, tag: str) -> Problem:
         cause=f"row {row.id} of {ledger.schema_name}.{ledger.table} was written after {tag}, and no file here is what"
         " ran then: what it did cannot be taken back",
         remedy="`gate plan` says what that row is, and what to do about it",
+    )
+
+
+def unknown_tag(tag: str, folder: Folder) -> ConfigurationError:
+    """No migration is called so; names the one that may be meant."""
+    return ConfigurationError(
+        f"there is no migration {tag} in {folder.path}", hint=_near(tag, [m.tag for m in folder.migrations])
     )
 
 

@@ -96,3 +96,23 @@ def test_a_rollback_killed_again_and_again_is_finished_in_the_end(project: Proje
     assert (resumed.code, resumed.document["outcome"]) == (0, "rolled-back"), resumed.all
     assert len(project.ledger()) == 1
     assert "note" not in project.columns()
+
+
+def test_a_draft_needs_no_production_and_is_used_only_once_its_mark_is_gone(project: Project):
+    project.begin()
+    note = project.add("note", ("ALTER TABLE orders ADD COLUMN note text;", "CREATE INDEX notes ON orders (note);"))
+    drafted = project.gate("rollback", "--draft", note, "--json", GATE_PRODUCTION_URL="-", GATE_STAGING_URL="-")
+    assert (drafted.code, drafted.document["exact"]) == (0, True), drafted.all
+    project.migrate(project.production)
+    refused = project.gate("rollback", note, "--yes")
+    assert refused.code == 3
+    assert f"{note}.sql is still a draft" in refused.all
+    file = project.folder / "rollback" / f"{note}.sql"
+    file.write_text(file.read_text().replace("-- gate: draft\n", ""))
+    assert project.gate("rollback", note, "--plan").out.count("drop index public.notes;") == 1
+    ended = project.gate("rollback", note, "--yes", "--json")
+    assert (ended.code, ended.document["outcome"]) == (0, "rolled-back"), ended.all
+    assert "the schema is then as in a replay of the history without 0001_note; the migrations ran again" in ended.err
+    again = project.gate("rollback", "--draft", note)
+    assert again.code == 2
+    assert "a draft overwrites nothing" in again.err
