@@ -112,12 +112,15 @@ def _top(read: Reading) -> Pairs:
     opened, closed, identity = read.last("opened"), read.last("closed"), read.identity
     waivers = [f"{w.check} by {w.by}: {w.reason}" for w in read.waivers]
     took = wording.between(opened.at, closed.at) if opened and closed else None
+    sent = (opened.body.get("bundle") if opened else None) or {}
     return pairs(
         ("target", read.target),
         ("database", f"{identity.database}, PostgreSQL {identity.server_version}" if identity else None),
         ("cluster", Cell(identity.system_identifier, code=True) if identity else None),
         ("started by", _with(read.text("opened", "by"), read.text("opened", "door"))),
         ("on", read.text("opened", "host")),
+        ("commit", Cell(str(sent["commit"]), code=True) if sent.get("commit") else None),
+        ("files", Cell(f"sha256:{sent['digest']}", code=True) if sent.get("digest") else None),
         ("opened", wording.moment(opened.at) if opened else None),
         ("closed", wording.moment(closed.at) if closed else None),
         ("took", wording.duration(took) if took is not None else None),

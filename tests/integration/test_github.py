@@ -2,11 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from config.policy import Policy
+from config.settings import Settings
 from tasks.clients.github import GitHub
+from tasks.doctor_bench import bench_for
+from tasks.doctor_github import GITHUB
 from tasks.gate.errors import ConfigurationError
 from tests.servers.github import REPOSITORY, TOKEN, FakeGitHub, fake_github
 
@@ -68,3 +73,12 @@ def test_there_is_one_comment_which_is_updated_and_nobody_elses_is_touched(there
 def test_a_long_sentence_fits_into_a_status(there: FakeGitHub):
     client(there).set_status("ab", state="success", context="gate/shop", sentence="x" * 300, url="https://ci/1")
     assert len(there.statuses[0]["description"]) == 140
+
+
+def test_the_doctor_asks_github_for_the_repository_and_names_what_is_missing(there: FakeGitHub, tmp_path: Path):
+    where = {"github_api_url": there.url, "github_repository": REPOSITORY, "migrations": tmp_path}
+    with bench_for(Settings(**where, github_token=SecretStr(TOKEN)), Policy(), {}) as bench:
+        said = GITHUB.ask(bench).sentence
+    assert said == f"{REPOSITORY} can be read, its default branch is main; GATE_GITHUB_WEBHOOK_SECRET is not set"
+    with bench_for(Settings(**where), Policy(), {}) as bench:
+        assert GITHUB.ask(bench).sentence == "GATE_GITHUB_TOKEN is not set, and the other half of the two is"

@@ -53,6 +53,12 @@ def test_a_recovery_names_the_rung_the_kept_database_and_the_rows_accounted_for(
     )
 
 
+def test_a_release_that_ci_sent_names_its_commit_and_its_files() -> None:
+    text = report(sample.chain(sample.opened(bundle={"digest": "f" * 64, "commit": "c" * 40}))).text()
+    assert re.search(rf"commit\s+{'c' * 40}", text)
+    assert re.search(rf"files\s+sha256:{'f' * 64}", text)
+
+
 def test_a_refused_release_names_the_problem_and_the_remedy_and_reaches_nothing_else() -> None:
     text = report(sample.refused()).text()
     assert re.search(r"✗ Plan\s+0\.4 s\s+0002_prices\.sql was edited after it ran on staging\.", text)
