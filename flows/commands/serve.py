@@ -34,10 +34,10 @@ def command(*, as_json: bool) -> int:
         )
     log_to_standard_error(as_json=as_json)
     if not wanted:
-        return _offer_deployments(settings, policy, api)
+        return _offer_deployments(settings, policy, api, as_json=as_json)
     with serving_doors(settings, _policy_now) as address:
         click.echo(f"answering on {address}; Ctrl-C stops")
-        return _offer_deployments(settings, policy, api) if api else _wait_for_a_signal()
+        return _offer_deployments(settings, policy, api, as_json=as_json) if api else _wait_for_a_signal()
 
 
 def _policy_now() -> Policy:
@@ -60,12 +60,15 @@ def _wait_for_a_signal() -> int:
     return 0
 
 
-def _offer_deployments(settings: Settings, policy: Policy, api: str) -> int:
+def _offer_deployments(settings: Settings, policy: Policy, api: str, *, as_json: bool) -> int:
     from flows.engine import prepare
+    from flows.web.log_lines import log_to_standard_error
 
     prepare(api)
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
     from flows.offering import offer
+
+    log_to_standard_error(as_json=as_json)
 
     names = ", ".join(f"{flow}/{settings.target}" for flow in ("release", "recover", "drill"))
     click.echo(f"serving {names} from {Path.cwd().name}; Ctrl-C or SIGTERM lets what acts end, and stops")

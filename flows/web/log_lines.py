@@ -25,12 +25,16 @@ class JsonLines(logging.Formatter):
 
 
 def log_to_standard_error(*, as_json: bool) -> None:
-    """Send the gate's own lines to standard error."""
+    """Send log lines to standard error; to be called again once Prefect was imported, which sets its own."""
+    lines = JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(lines)
     gate = logging.getLogger("gate")
-    gate.addHandler(handler)
+    gate.handlers = [handler]
     gate.setLevel(logging.INFO)
     gate.propagate = False
+    if as_json:
+        for other in logging.getLogger().handlers:
+            other.setFormatter(lines)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)

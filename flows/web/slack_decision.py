@@ -15,6 +15,9 @@ from tasks.gate.slack_press import APPROVE, Press
 PERSON_SECONDS = 3.0
 PATIENCE_SECONDS = 5.0  # a store that is away for longer is not decided into behind the person's back
 
+UNSURE = "whether your answer was recorded is not known; `gate status` and the message will show it"
+UNKNOWN = "this button belongs to no release that the gate knows; nothing was decided"
+
 log = logging.getLogger("gate.web")
 
 
@@ -39,11 +42,10 @@ def deciding(serving: Serving, place: SlackPlace, press: Press, body_sha256: str
         return _decided(serving, place, press, bound, body_sha256)
     except GateError as error:
         log.warning("a decision from Slack met a problem: %s", error.message)
-        unsure = "whether your answer was recorded is not known; `gate status` and the message will show it"
-        return Told(recorded=False, sentence=f"{error.message}: {unsure}")
-
-
-UNKNOWN = "this button belongs to no release that the gate knows; nothing was decided"
+        return Told(recorded=False, sentence=f"{error.message}: {UNSURE}")
+    except Exception as error:  # noqa: BLE001
+        log.error("a decision from Slack met a defect: %s", type(error).__name__)  # noqa: TRY400 - values may be secret
+        return Told(recorded=False, sentence=f"this met an error that nobody foresaw: {UNSURE}")
 
 
 def mismatch(press: Press, bound: Bound, channel: str) -> str:

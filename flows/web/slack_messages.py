@@ -21,6 +21,7 @@ from tasks.slack_posting import claim, file_plan, page, post, void
 
 POLL_SECONDS = 1.5
 SHORT_PAUSE, LONG_PAUSE = 2.0, 60.0  # between tries while Slack or the store is away
+REDRAW_SECONDS = 30.0
 RECENT_SECONDS = 3600.0  # a release that ended earlier was shown by whoever ran then
 
 log = logging.getLogger("gate.web")
@@ -31,7 +32,8 @@ class Followed:
     """A release whose message this process keeps."""
 
     record: Record
-    seen: int = 0  # events that were drawn
+    drawn: int = 0  # events that the message shows
+    redraw_at: float = 0.0  # when it is drawn again though nothing was written: the ask expires, the policy changes
     mine: Binding | None = None  # claimed by this process, not posted yet
     shown: dict[str, str] = field(default_factory=dict)  # message id -> digest of what Slack shows
     filed: set[str] = field(default_factory=set)  # ids of messages whose plan was tried to be filed
@@ -91,7 +93,8 @@ class SlackMessages:
         else:
             self._log.load(newest=4)
             self._loaded = True
-            entries = [e for e in self._log.events if e.kind == "open" or _recent(e.at)]
+            last = self._log.events[-1:]
+            entries = [e for e in self._log.events if _recent(e.at) or (e in last and e.kind == "open")]
         self._new |= {str(entry.body.get("release", "")) for entry in entries} - set(self._followed)
         for release in sorted(self._new):  # the log names a release a moment before its record begins
             if Record.exists(self._serving.store, self._target, release):
@@ -105,6 +108,8 @@ class SlackMessages:
     def _bring_up_to_date(self, followed: Followed) -> None:
         record = followed.record
         record.refresh()
+        if len(record.events) == followed.drawn and time.monotonic() < followed.redraw_at:
+            return
         now = datetime.now(UTC)
         drawn = drawing(record, self._target, self._serving.policy_now(), now)
         self._place.remember(record)
@@ -117,6 +122,7 @@ class SlackMessages:
         if drawn.story.state == HALTED:
             self._call_for_help(followed, drawn)
         followed.done = record.last("closed") is not None
+        followed.drawn, followed.redraw_at = len(record.events), time.monotonic() + _until_redrawn(drawn, now)
 
     def _void_what_was_lost(self, followed: Followed, now: datetime) -> None:
         for binding in bindings(followed.record.events):
@@ -179,6 +185,13 @@ class SlackMessages:
         posted = [binding for binding in bindings(record.events) if binding.ts]
         channel, thread = (posted[-1].channel, posted[-1].ts) if posted else (self._place.channel, "")
         page(record, self._place.slack, channel, thread, help_wanted(drawn.shown(None)), reason)
+
+
+def _until_redrawn(drawn: Drawing, now: datetime) -> float:
+    """Seconds for which the message stays true while nothing is written."""
+    if not drawn.ask.open or drawn.ask.expires_at is None:
+        return REDRAW_SECONDS
+    return min(REDRAW_SECONDS, max(0.0, (drawn.ask.expires_at - now).total_seconds()))
 
 
 def _recent(at: str) -> bool:

@@ -30,7 +30,8 @@ def evidence_rows(reading: Reading, ask: AskState) -> tuple[Row, ...]:
     """What the approver weighs, the dangerous first; a row that has nothing to say is left out."""
     plan, rehearsal = reading.plan, reading.rehearsal
     rows = (
-        Row("Loses", _losses(plan, rehearsal), noun="loss"),
+        Row("Loses", rehearsal.losses, noun="loss") if rehearsal else None,
+        Row("Hazards", plan.hazards, noun="hazard") if plan else None,
         Row("Database", _database(reading)),
         Row("Holds", _locks(rehearsal), noun="lock", most=4) if rehearsal else None,
         Row("Changes", _changes(plan, rehearsal), noun="statement", most=8, line_limit=140) if plan else None,
@@ -41,11 +42,6 @@ def evidence_rows(reading: Reading, ask: AskState) -> tuple[Row, ...]:
         Row("Release", (reading.release,)),
     )
     return tuple(row for row in rows if row is not None and any(line.strip() for line in row.lines))
-
-
-def _losses(plan: Plan | None, rehearsal: Rehearsal | None) -> tuple[str, ...]:
-    """What is gone afterwards, as the rehearsal saw it; what the plan only fears follows."""
-    return (*(rehearsal.losses if rehearsal else ()), *(plan.hazards if plan else ()))
 
 
 def _database(reading: Reading) -> tuple[str, ...]:

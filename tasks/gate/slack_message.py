@@ -103,6 +103,8 @@ def headline(shown: Shown) -> str:
 
 def _what(reading: Reading) -> str:
     plan = reading.plan
+    if plan is not None and plan.title:  # a rollback or a repair
+        return f"{plan.title}, in {database(reading)}"
     counted = wording.count(len(plan.pending), "migration") if plan else "a release"
     return f"{counted} to {database(reading)}"
 
@@ -193,9 +195,9 @@ def _buttons(shown: Shown) -> Block:
                 "value": shown.binding.id,
                 "accessibility_label": fit(f"Approve the release to {target}", BUTTON),
                 "confirm": {
-                    "title": plain_text(fit(f"Release to {target}?", CONFIRM_TITLE)),
+                    "title": plain_text(fit(f"Change {target} now?", CONFIRM_TITLE)),
                     "text": plain_text(fit(confirm, CONFIRM_TEXT)),
-                    "confirm": plain_text(fit(f"Release to {target}", CONFIRM_BUTTON)),
+                    "confirm": plain_text(fit(f"Yes, change {target}", CONFIRM_BUTTON)),
                     "deny": plain_text("Not now"),
                 },
             },

@@ -275,3 +275,12 @@ def test_an_ask_that_expires_loses_its_buttons(here: Stage):
     message = here.slack.top()[0]
     wait_until(lambda: not message.buttons, "the buttons to go")
     assert "the request expired at" in as_read(message.blocks)
+
+
+def test_a_message_that_nothing_happened_to_is_not_drawn_again(here: Stage):
+    here.ask()
+    message = here.message()
+    wait_until(lambda: "SHA-256" in message.text, "the update")
+    updates = here.slack.called("chat.update")
+    time.sleep(1.0)
+    assert here.slack.called("chat.update") == updates

@@ -11,6 +11,7 @@ from config.policy import Approval, Policy
 from tasks.gate.ask_state import ask_state
 from tasks.gate.chain import Event
 from tasks.gate.hearing import hearing
+from tasks.gate.plan import Purpose
 from tasks.gate.rehearsal import Lock, RehearsedStatement, RollbackRehearsal, RowChanges
 from tasks.gate.report_reading import reading
 from tasks.gate.slack_binding import Binding
@@ -87,9 +88,9 @@ def test_the_text_alone_carries_the_whole_ask_for_whoever_hears_it():
 def test_approving_asks_again_and_repeats_the_target():
     buttons = message(shown(chain(*until_asked()))).blocks[-2]["elements"]
     confirm = buttons[0]["confirm"]
-    assert confirm["title"]["text"] == "Release to shop?"
+    assert confirm["title"]["text"] == "Change shop now?"
     assert confirm["text"]["text"] == f"1 migration to shop, target shop. Plan {plan().digest[:12]}, release {RELEASE}."
-    assert confirm["confirm"]["text"] == "Release to shop"
+    assert confirm["confirm"]["text"] == "Yes, change shop"
     assert [b["value"] for b in buttons] == [BOUND.id, BOUND.id]
     assert "confirm" not in buttons[1]
 
@@ -98,6 +99,25 @@ def test_losses_come_first():
     lossy = rehearsal(losses=("column public.customers.name with 9,999 values",))
     text = read(message(shown(chain(*until_asked(the_rehearsal=lossy)))))
     assert text.splitlines()[3] == "Loses: column public.customers.name with 9,999 values"
+
+
+def test_what_the_files_threaten_comes_before_what_they_change():
+    risky = plan(hazards=("drops column customers.name",))
+    lines = read(message(shown(chain(*until_asked(risky)), binding=None))).splitlines()
+    assert "Hazards: drops column customers.name" in lines[2:4]
+
+
+def test_a_rollback_is_named_for_what_it_takes_back():
+    back = plan(purpose=Purpose.ROLLBACK, subject="0004_order_channel", title="take back 0004_order_channel")
+    bound = BOUND.model_copy(update={"digest": back.digest})
+    events = chain(*until_asked(back))
+    assert read(message(shown(events, binding=bound))).startswith("Approve? take back 0004_order_channel, in shop\n")
+
+
+def test_an_approved_plan_that_waits_for_its_window_says_until_when():
+    held = ("holding", 1.0, {"sentence": "the window opens at 2026-11-24 09:00 UTC", "until": "2026-11-24T09:00:00Z"})
+    text = read(message(shown(chain(*until_asked(), decision(), held))))
+    assert text.startswith("Waiting for the window: 1 migration to shop\nThe window opens at 2026-11-24 09:00 UTC.")
 
 
 def test_a_filed_plan_is_named_with_its_checksum():
