@@ -67,9 +67,12 @@ class Effect(Model):
 
     @property
     def strongest(self) -> Touched | None:
-        """The object under the strongest lock, of those that somebody else can know; None without any lock."""
+        """The object under the strongest lock, of those that somebody else can know; None without any lock.
+
+        A table before its index: whoever waits reads and writes the table.
+        """
         locked = [touched for touched in self.touched if touched.lock and not touched.new]
-        return max(locked, key=lambda touched: strength(touched.lock), default=None)
+        return max(locked, key=lambda touched: (strength(touched.lock), touched.kind != "index"), default=None)
 
 
 def together(kind: str, effects: Sequence[Effect]) -> Effect:

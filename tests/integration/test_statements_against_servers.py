@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -30,7 +31,14 @@ select c.relname, c.relkind = 'i' or c.relkind = 'I', l.mode
  where l.pid = %s and l.locktype = 'relation' and c.oid < %s
    and c.relnamespace in (select oid from pg_namespace where nspname in ('public', 'other'))
 """
+FILES = """
+select c.relname, pg_relation_filenode(c.oid)
+  from pg_class c
+ where c.relkind in ('r', 'm') and c.oid < %s
+   and c.relnamespace in (select oid from pg_namespace where nspname in ('public', 'other'))
+"""
 WAITS = "select 1 from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+NO_MOVE = ("TABLESPACE pg_default", "ACCESS METHOD heap")
 CHILDREN = {"p1": "p", "p2": "p", "kid": "par"}
 CLEAN = """
 alter subscription sub set (slot_name = none);
@@ -39,6 +47,14 @@ drop owned by gate_cases;
 drop role gate_cases;
 """
 SERVERS = {programs.major: programs for programs in reversed(all_installed(None)) if programs.has_server}
+
+
+class Seen(NamedTuple):
+    """What the server did."""
+
+    answer: str  # the code of its refusal; "" when the statement ran
+    locks: dict[str, tuple[bool, str]]  # strongest mode by relation; True for an index
+    rewritten: set[str]  # tables whose file is another one afterwards
 
 
 class Stage:
@@ -58,16 +74,22 @@ class Stage:
                 found[name] = (index, mode)
         return found
 
-    def inside(self, text: str) -> tuple[str, dict[str, tuple[bool, str]]]:
-        """The server's answer to a statement in a transaction block ("" when it ran), and the locks it took."""
+    def inside(self, text: str) -> Seen:
+        """What a statement does in a transaction block, which is rolled back."""
         self.actor.execute("begin")
         try:
+            before = self._files()
             self.actor.execute(text.encode())
-            return "", self.locks()
+            locks = self.locks()
+            after = self._files()
+            return Seen("", locks, {name for name, file in before.items() if after.get(name, file) != file})
         except psycopg.Error as error:
-            return error.sqlstate or str(error), {}
+            return Seen(error.sqlstate or str(error), {}, set())
         finally:
             self.actor.execute("rollback")
+
+    def _files(self) -> dict[str, int]:
+        return dict(self.actor.execute(FILES, [self._older]).fetchall())
 
     def alone(self, text: str) -> str:
         """The server's answer outside of a transaction block."""
@@ -143,17 +165,26 @@ def lock_verdicts(said: Effect, seen: dict[str, tuple[bool, str]]) -> Iterator[s
             yield f"{name}: said nothing, saw {mode}"
 
 
+def work_verdict(text: str, said: Effect, rewritten: set[str]) -> str:
+    """Where a rewrite was not said, or said and not seen; TRUNCATE and a move to where the table is are neither."""
+    if rewritten and said.work not in ("rewrite", "maybe", "unknown") and not text.startswith("TRUNCATE"):
+        return f"{rewritten} rewritten, said {said.work}"
+    if said.work == "rewrite" and not rewritten and not text.endswith(NO_MOVE):
+        return "said rewrite, saw none"
+    return ""
+
+
 def test_every_verdict_on_locks_and_transactions_is_what_the_server_does(stage: Stage) -> None:
     wrong: list[str] = []
     compared = 0
     for text in CASES.strip().splitlines():
         said = verdict(text, stage.major)
-        answer, seen = stage.inside(text)
+        answer, seen, rewritten = stage.inside(text)
         if answer in NEWER_SYNTAX and stage.major < grammar():
             continue
         problems = [transaction_verdict(said, answer)]
         if not answer:
-            problems += lock_verdicts(said, seen)
+            problems += [*lock_verdicts(said, seen), work_verdict(text, said, rewritten)]
         elif answer not in (IN_A_TRANSACTION, ENDS_A_TRANSACTION):
             problems.append(f"the case is wrong: {answer}")
         if said.transaction == "required" and stage.alone(text) != NOT_IN_A_TRANSACTION:
@@ -169,7 +200,7 @@ def test_what_runs_outside_of_a_transaction_only_takes_the_locks_that_were_said(
     wrong: list[str] = []
     for text, block in OUTSIDE:
         said = verdict(text, stage.major)
-        answer, _ = stage.inside(text)
+        answer = stage.inside(text).answer
         problems = [transaction_verdict(said, answer)]
         if answer in NEWER_SYNTAX and stage.major < grammar():
             continue

@@ -62,7 +62,7 @@ def test_the_work_of_a_table_command_is_said(text: str, kind: str, work: str) ->
     [
         ("ALTER TABLE t VALIDATE CONSTRAINT c", "SHARE UPDATE EXCLUSIVE on t"),
         ("CREATE INDEX CONCURRENTLY ON t (a)", "SHARE UPDATE EXCLUSIVE on t"),
-        ("DROP INDEX i", "ACCESS EXCLUSIVE on i"),
+        ("DROP INDEX i", "ACCESS EXCLUSIVE on the table of index i"),
         ("INSERT INTO t SELECT * FROM u", "ROW EXCLUSIVE on t"),
         ("CREATE TABLE t (id int)", "none"),
         ("CALL p()", "unknown"),

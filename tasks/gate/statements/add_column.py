@@ -5,21 +5,12 @@ from typing import Any
 
 from tasks.gate import sql
 from tasks.gate.effect import SHARE_ROW_EXCLUSIVE, Effect, Hazard, Touched, Work
+from tasks.gate.statements.built_in import STEADY
 from tasks.gate.statements.commands import Command, CommandRule
 from tasks.gate.statements.touching import dotted, table
 
 SERIALS = ("serial", "bigserial", "smallserial", "serial4", "serial8", "serial2")
-# Functions of pg_catalog that a default often calls; the first answer once per statement, the others once per row.
-STABLE = (
-    "now",
-    "transaction_timestamp",
-    "statement_timestamp",
-    "current_setting",
-    "current_database",
-    "lower",
-    "upper",
-)
-STABLE_MORE = ("to_jsonb", "jsonb_build_object", "jsonb_build_array", "json_build_object", "concat", "coalesce", "md5")
+# Functions that defaults often call, which answer anew for each row; what is neither here nor steady may do so.
 VOLATILE = ("gen_random_uuid", "random", "clock_timestamp", "timeofday", "nextval", "uuidv4", "uuidv7")
 VOLATILE_MORE = ("uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4", "gen_random_bytes", "gen_salt")
 TYPES = (
@@ -71,7 +62,7 @@ def volatility(expression: Any) -> tuple[Work, str]:
         if name in VOLATILE or name in VOLATILE_MORE:
             return "rewrite", f"the default calls {name}, which is volatile: another value for each row"
     for name in names:
-        if name not in STABLE and name not in STABLE_MORE:
+        if name not in STEADY:
             return "maybe", f"a rewrite if {name} is volatile"
     return "instant", ""
 

@@ -6,17 +6,15 @@ from tasks.gate.effect import Effect, together
 from tasks.gate.sql import ParsedStatement
 from tasks.gate.statements.bodies import do_body
 from tasks.gate.statements.situation import Situation
-from tasks.gate.statements.touching import queried
 
 
 def _do(statement: ParsedStatement, situation: Situation) -> Effect:
     from tasks.gate.statements import effect_of  # the registry imports this file
 
     body = do_body(statement)
-    inside = [effect_of(inner, situation) for inner in body.statements]
-    reads = [Effect(kind="", touched=queried(expression.node)) for expression in body.expressions]
+    inside = [effect_of(inner, situation) for inner in (*body.statements, *body.expressions)]
     words = ", ".join(dict.fromkeys(effect.kind for effect in inside if effect.kind != "SELECT"))
-    found = together(f"DO ({words})" if words else "DO", [*inside, *reads])
+    found = together(f"DO ({words})" if words else "DO", inside)
     if not body.unknown:
         return found
     return found.model_copy(

@@ -8,6 +8,7 @@ from tasks.gate import sql
 from tasks.gate.sql import NotSql, ParsedStatement
 
 WHOLE_STATEMENT = 0  # the parse mode of PL/pgSQL for a statement, as opposed to an expression
+DYNAMIC = ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors")  # EXECUTE, and FOR ... IN EXECUTE
 ENDS = ("PLpgSQL_stmt_commit", "PLpgSQL_stmt_rollback")
 
 
@@ -83,9 +84,11 @@ def _texts(tree: Any) -> Iterator[tuple[str, str]]:
         for key, value in tree.items():
             if key == "PLpgSQL_expr":
                 yield "statement" if value.get("parseMode") == WHOLE_STATEMENT else "expression", value["query"]
-            elif key == "PLpgSQL_stmt_dynexecute":
+            elif key in DYNAMIC:
                 yield "dynamic", value["query"]["PLpgSQL_expr"]["query"]
-                yield from _texts(value.get("params", []))
+                yield from _texts({name: inside for name, inside in value.items() if name != "query"})
+            elif key == "dynquery":  # OPEN ... FOR EXECUTE
+                yield "dynamic", value["PLpgSQL_expr"]["query"]
             else:
                 yield from _texts(value)
 

@@ -6,20 +6,19 @@ from typing import Any
 from tasks.gate import sql
 from tasks.gate.effect import Effect, Touched
 from tasks.gate.sql import ParsedStatement
+from tasks.gate.statements.built_in import STEADY
 from tasks.gate.statements.situation import Situation
 from tasks.gate.statements.touching import dotted, queried
 from tasks.gate.statements.transactions import OFF
 
-# Functions of PostgreSQL that a migration calls for their own sake; what is not here may be anybody's.
-WORDS = (
-    "setval nextval currval lastval set_config current_setting pg_notify now clock_timestamp version pg_sleep "
-    "pg_advisory_lock pg_advisory_lock_shared pg_try_advisory_lock pg_advisory_unlock pg_advisory_unlock_all "
-    "pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_xact_lock pg_get_serial_sequence "
-    "count max min sum avg to_regclass format concat lower upper length md5 random gen_random_uuid quote_ident "
-    "quote_literal array_agg string_agg jsonb_agg json_agg jsonb_build_object has_table_privilege "
-    "txid_current pg_current_xact_id generate_series unnest obj_description"
+# Volatile functions of PostgreSQL that a migration calls for their own sake, each judged by its name where it matters.
+CALLED = (
+    "setval nextval currval lastval set_config pg_notify clock_timestamp timeofday pg_sleep random setseed"
+    " gen_random_uuid uuidv4 uuidv7 pg_advisory_lock pg_advisory_lock_shared pg_try_advisory_lock pg_advisory_unlock"
+    " pg_advisory_unlock_all pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_xact_lock"
+    " pg_relation_size pg_table_size pg_total_relation_size pg_database_size pg_indexes_size pg_xact_status"
 )
-KNOWN = frozenset(WORDS.split())
+KNOWN = STEADY.union(CALLED.split())
 
 
 def _select(statement: ParsedStatement, _situation: Situation) -> Effect:

@@ -28,7 +28,7 @@ def _refresh(statement: ParsedStatement, _situation: Situation) -> Effect:
     return Effect(
         kind=f"REFRESH MATERIALIZED VIEW{' CONCURRENTLY' if node.concurrent else ''}",
         touched=(table(node.relation, EXCLUSIVE if node.concurrent else ACCESS_EXCLUSIVE, "materialized view"), reads),
-        work="instant" if node.skip_data else "rewrite",
+        work="scan" if node.concurrent else "rewrite",
         because="" if node.skip_data else "its query runs again",
         hazards=() if node.concurrent else (Hazard(kind="refresh", sentence=sentence, table=name),),
     )
