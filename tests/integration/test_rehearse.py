@@ -6,9 +6,12 @@ import pytest
 
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import ScratchServer, scratch_server
+from tasks.gate import sql
 from tasks.gate.errors import Refused
+from tasks.gate.foreseen import disagreements
 from tasks.gate.model import sha256
 from tasks.gate.rehearsal import RowChanges, worst_lock_sentence
+from tasks.gate.statements import effects
 from tests.integration.rehearsing import Copy, restored_copy
 
 BREAK = "--> statement-breakpoint\n"
@@ -281,3 +284,43 @@ def test_another_build_of_the_server_is_said(shop):
     other = plan.identity.model_copy(update={"server_version_num": 150020})
     assert shop.of(plan).same_server_build
     assert not shop.of(plan.model_copy(update={"identity": other})).same_server_build
+
+
+TYPICAL = f"""create table carts (id serial primary key, customer int references customers);
+{BREAK}create index carts_customer on carts (customer);
+{BREAK}alter table orders add column token uuid default gen_random_uuid();
+{BREAK}alter table orders alter column id type bigint;
+{BREAK}alter table orders add constraint total_positive check (total > 0) not valid;
+{BREAK}create index orders_note on orders (note);
+{BREAK}alter table customers alter column phone set default '-';
+{BREAK}update customers set phone = '-' where phone is null;
+{BREAK}alter table customers alter column phone set not null, add column vip boolean default false;
+{BREAK}do $$ begin if exists (select from orders) then alter table orders rename column note to remark; end if; end $$;
+{BREAK}delete from customers where id = 1;
+{BREAK}alter table orders drop constraint orders_customer_fkey;
+{BREAK}drop table customers cascade;
+"""
+
+
+def test_typical_statements_are_measured_as_they_were_foreseen(shop):
+    assert foreseen(TYPICAL, shop.rehearse(TYPICAL)) == ()
+
+
+def test_a_lock_and_a_rewrite_that_no_statement_shows_are_told_to_the_approver(copy):
+    copy.sql(
+        "create function quietly() returns trigger language plpgsql"
+        " as $$ begin lock table customers; return new; end $$;"
+        "create trigger quietly before update on orders for each row execute function quietly()"
+    )
+    text = "update orders set note = 'x' where id = 1"
+    assert foreseen(text, copy.rehearse(text)) == (
+        "0001_x, statement 1: it took ACCESS EXCLUSIVE on public.customers, which the statement does not show",
+    )
+
+
+def foreseen(text, rehearsal):
+    tag = rehearsal.statements[0].tag
+    pieces = text.split("--> statement-breakpoint")
+    parsed, _ = sql.read(f"{tag}.sql", pieces)
+    notes = disagreements(effects([(tag, statement) for statement in parsed], 18, frozenset()), rehearsal)
+    return tuple(note.replace(tag, "0001_x") for note in notes)
