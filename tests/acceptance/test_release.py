@@ -83,7 +83,18 @@ def test_without_rollback_sql_the_proved_backup_is_restored_and_the_failed_datab
     assert project.contents() == before
     kept = project.sql(project.production, "select datname from pg_database where datname like '%failed%'")
     assert len(kept) >= 1
-    assert project.gate("plan", "--json").document["verdict"] == "ready"
+    plan = project.gate("plan", "--json").document
+    assert plan["verdict"] == "ready"
+    added, updated = plan["statements"]
+    assert (added["kind"], added["lock"], added["work"]) == (
+        "ALTER TABLE ... ADD COLUMN",
+        "AccessExclusiveLock",
+        "instant",
+    )
+    assert (updated["kind"], updated["transaction"], updated["loses_data"]) == ("UPDATE", "yes", "yes")
+    assert "UPDATE: ROW EXCLUSIVE on orders; the rows it names; transaction: yes; loses data: yes" in (
+        project.gate("plan").out
+    )
 
 
 def test_a_rejected_release_touches_nothing_and_says_who_and_why(project: Project):
