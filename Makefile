@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist loadgroup
 
-.PHONY: setup demo test kill-matrix segment-kills equality drafts doors presses least-privilege races lint bench lock picture clean
+.PHONY: setup demo test kill-matrix segment-kills equality defects repairs drafts doors presses least-privilege races lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,14 @@ kill-matrix: setup
 # The same for every statement and row of a release in segments: a quarter of an hour.
 segment-kills: setup
 	SEGMENT_KILLS=1 $(BIN)/python -m pytest tests/acceptance/test_segments.py $(TEST_ARGS)
+
+# Seeded defects over ten thousand random histories, and as many clean ones.
+defects: setup
+	HISTORIES=10000 HISTORIES_EACH=300 $(BIN)/python -m pytest tests/unit/test_defects.py $(TEST_ARGS)
+
+# Each repair as a release of its own, and beside Drizzle's own migrators.
+repairs: setup
+	EVERY_REPAIR=1 $(BIN)/python -m pytest tests/acceptance/test_repair.py tests/equality/test_repairs.py $(TEST_ARGS)
 
 # Every folder of ours through Drizzle's own migrators and through Gate: fifteen minutes, for changes to tasks/drizzle.
 # EQUALITY_ARGS="FOLDER..." compares on folders of yours.

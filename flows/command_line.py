@@ -116,6 +116,7 @@ def _say(error: GateError, arguments: list[str]) -> int:
             "sentence": error.message,
             "hint": error.hint,
             "exit_code": error.exit_code,
+            **{noun: error.nouns[noun] for noun in ("kind", "drizzle") if noun in error.nouns},
         }
         print(json.dumps(document))  # noqa: T201
     else:

@@ -46,6 +46,8 @@ def read_bytes(folder: Path, relative: str) -> bytes:
         raise Refused(
             f"{folder / relative} leads outside of the migrations folder, to {path}",
             hint="put the file itself into the folder; what is reviewed with the folder is what may run",
+            kind="outside",
+            drizzle="follows it, and runs whatever it finds there",
         )
     try:
         return _read(_open(str(path)), path)
@@ -114,7 +116,7 @@ def _read(descriptor: int, path: Path) -> bytes:
     """The whole file, which is closed in any case."""
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused(f"{path} is not a regular file", hint="put a plain file there")
+            raise Refused(f"{path} is not a regular file", hint="put a plain file there", kind="not-a-file")
         content = _whole(descriptor)
     finally:
         os.close(descriptor)
@@ -122,6 +124,7 @@ def _read(descriptor: int, path: Path) -> bytes:
         raise Refused(
             f"{path} is larger than {LARGEST // (1024 * 1024)} MiB",
             hint="load data apart from the migrations, for example with COPY",
+            kind="too-large",
         )
     return content
 

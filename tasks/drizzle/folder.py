@@ -26,6 +26,8 @@ def read_folder(path: Path) -> Folder:
         raise Refused(
             f"{path} holds both {JOURNAL} and {newer[0]}/migration.sql, that is two generations of Drizzle",
             hint="finish the move with `drizzle-kit up` of Drizzle 1.0, or remove the half that does not belong there",
+            kind="two-generations",
+            drizzle="0.x runs the journal and ignores the folders; 1.0 refuses to start",
         )
     return read_journal_folder(path)
 

@@ -14,6 +14,9 @@ JOURNAL = "meta/_journal.json"
 DIALECTS = ("postgresql", "pg")  # "pg" in journals of old versions
 LARGEST_INTEGER = 2**53 - 1  # JavaScript rounds what is larger
 BOM = "\ufeff"
+RESTORE = "restore it from version control"
+BARE = "save it as UTF-8 without"
+FAILS = "fails before it touches the database; drizzle-kit 0.x exits 1 without a word"
 
 
 def read_journal_folder(folder: Path) -> Folder:
@@ -33,18 +36,21 @@ def read_journal_folder(folder: Path) -> Folder:
 def _entries(folder: Path) -> list[Any]:
     text = read_bytes(folder, JOURNAL).decode("utf-8", "replace")
     if text.startswith(BOM):
-        _refuse(folder, "starts with a byte order mark, with which Drizzle cannot read it", "save it as UTF-8 without")
+        _refuse(folder, "journal-bom", "starts with a byte order mark, with which Drizzle cannot read it", BARE)
     if not text.strip():
-        _refuse(folder, "is empty", "restore it from version control; `drizzle-kit generate` writes it")
+        _refuse(folder, "journal-empty", "is empty", f"{RESTORE}; `drizzle-kit generate` writes it")
     try:
         journal = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        _refuse(folder, f"is not valid JSON: {_json_cause(error)}", "restore it; a merge conflict leaves <<<<<<< in it")
+        cause = f"is not valid JSON: {_json_cause(error)}"
+        _refuse(folder, "journal-json", cause, "restore it; a merge conflict leaves <<<<<<< in it")
     if not isinstance(journal, dict) or not isinstance(journal.get("entries"), list):
-        _refuse(folder, 'has no list "entries"', "restore it from version control")
+        _refuse(folder, "journal-entries", 'has no list "entries"', RESTORE)
     dialect = journal.get("dialect", DIALECTS[0])
     if dialect not in DIALECTS:
-        _refuse(folder, f"is for {dialect}, not for PostgreSQL", "set GATE_MIGRATIONS to the folder of this database")
+        cause = f"is for {dialect}, not for PostgreSQL"
+        drizzle = "never looks at the dialect, and sends these files to PostgreSQL"
+        _refuse(folder, "journal-dialect", cause, "set GATE_MIGRATIONS to the folder of this database", drizzle)
     entries: list[Any] = journal["entries"]
     return entries
 
@@ -52,9 +58,15 @@ def _entries(folder: Path) -> list[Any]:
 def _migration(folder: Path, entry: Any, number: int) -> Migration:
     tag = entry.get("tag") if isinstance(entry, dict) else None
     if not isinstance(tag, str) or not tag or not _encodable(tag):
-        _refuse(folder, f"has no usable tag in entry {number}", "restore the entry from version control")
+        _refuse(folder, "journal-tag", f"has no usable tag in entry {number}", RESTORE)
     if "when" not in entry:
-        _refuse(folder, f'has no "when" in the entry of {tag}', "restore the entry from version control")
+        _refuse(
+            folder,
+            "journal-when",
+            f'has no "when" in the entry of {tag}',
+            RESTORE,
+            "never runs it on a database that has a history; on an empty one it runs it and fails at its row",
+        )
     file = f"{tag}.sql"
     try:
         content = read_bytes(folder, file)
@@ -62,6 +74,8 @@ def _migration(folder: Path, entry: Any, number: int) -> Migration:
         raise Refused(
             f"the journal lists {tag}, but {folder / file} does not exist",
             hint=f"{missing.hint}; Drizzle needs every listed file, also those that were applied years ago",
+            kind="missing-file",
+            drizzle=FAILS,
         ) from None
     return migration(content, tag=tag, file=file, created_at=milliseconds(entry["when"]), name=None)
 
@@ -84,7 +98,11 @@ def _refuse_duplicates(folder: Path, found: tuple[Migration, ...]) -> None:
     for tag, times in Counter(m.tag for m in found).items():
         if times > 1:
             _refuse(
-                folder, f"lists {tag} {times} times", "keep one of the entries: Drizzle would run the file each time"
+                folder,
+                "journal-twice",
+                f"lists {tag} {times} times",
+                "keep one of the entries: Drizzle would run the file each time",
+                "runs the file for each of its entries that is newer than the newest row",
             )
 
 
@@ -102,5 +120,5 @@ def _encodable(tag: str) -> bool:
     return "\0" not in tag and not any("\ud800" <= character <= "\udfff" for character in tag)
 
 
-def _refuse(folder: Path, cause: str, remedy: str) -> NoReturn:
-    raise Refused(f"{folder / JOURNAL} {cause}", hint=remedy)
+def _refuse(folder: Path, kind: str, cause: str, remedy: str, drizzle: str = FAILS) -> NoReturn:
+    raise Refused(f"{folder / JOURNAL} {cause}", hint=remedy, kind=kind, drizzle=drizzle)

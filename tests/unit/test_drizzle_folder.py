@@ -117,7 +117,12 @@ def test_the_time_is_what_drizzle_would_insert(when: Any, expected: int | None) 
 )
 def test_a_journal_that_cannot_be_used_is_refused_with_the_cause(folder: Path, text: str, sentence: str) -> None:
     (folder / "meta/_journal.json").write_text(text)
-    assert sentence in refusal(folder)
+    with pytest.raises(Refused) as caught:
+        read_folder(folder)
+    assert sentence in caught.value.message
+    assert str(caught.value.nouns["kind"]).startswith("journal-")
+    assert caught.value.hint
+    assert caught.value.nouns["drizzle"]
 
 
 def test_a_listed_file_that_is_missing_is_named_though_it_may_be_long_applied(folder: Path) -> None:
