@@ -110,7 +110,7 @@ def _run(arguments: list[str]) -> int:
 
 def _say(error: GateError, arguments: list[str]) -> int:
     if "--json" in arguments:
-        document = {
+        document: dict[str, object] = {
             "id": "",
             "outcome": error.outcome,
             "sentence": error.message,

@@ -19,7 +19,7 @@ class Survey(NamedTuple):
     pending: tuple[Migration, ...]
     ledger_problems: tuple[Problem, ...]  # of the table itself
     problems: tuple[Problem, ...]  # of migrations and rows
-    notes: tuple[str, ...]  # how the ledger was found
+    notes: tuple[str, ...]  # how the ledger was found, and of the files as a whole
 
     def now_with(self, ledger: Ledger) -> tuple[tuple[PlannedMigration, ...], tuple[Problem, ...]]:
         """What each migration would be, and the problems, with another ledger."""
@@ -48,7 +48,7 @@ def survey(settings: Settings, connection: Connection) -> Survey:
         explicit=bool({"migrations_schema", "migrations_table"} & settings.model_fields_set),
     )
     lines, pending, problems = using.states(folder, found.ledger, _now_ms())
-    return Survey(using, folder, found.ledger, lines, pending, found.problems, problems, found.notes)
+    return Survey(using, folder, found.ledger, lines, pending, found.problems, problems, (*found.notes, *folder.notes))
 
 
 def _now_ms() -> int:

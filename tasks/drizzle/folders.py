@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from tasks.drizzle.branches import open_branches
 from tasks.drizzle.collation import locale_key
 from tasks.drizzle.files import exists, names, read_bytes
 from tasks.drizzle.text import migration
@@ -54,6 +55,7 @@ def read_folders(folder: Path, found: list[str]) -> Folder:
             for name in found
         ),
         orphans=tuple(sorted(n for n in names(folder) if n not in listed and _looks_like_one(n))),
+        notes=open_branches(folder, found),
     )
 
 

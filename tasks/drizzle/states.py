@@ -1,5 +1,6 @@
 """Every state between a folder and a ledger: only applied and pending may go on."""
 
+from tasks.drizzle.own_table import touching
 from tasks.drizzle.states_folders import folder_states
 from tasks.drizzle.states_journal import journal_states
 from tasks.drizzle.table_shape import shape_problems
@@ -19,4 +20,4 @@ def states(folder: Folder, ledger: Ledger, now_ms: int) -> States:
     planned, pending, problems = (
         journal_states(folder, ledger, now_ms) if folder.generation == 0 else folder_states(folder, ledger)
     )
-    return planned, pending, (*shape_problems(folder, ledger), *problems)
+    return planned, pending, (*shape_problems(folder, ledger), *problems, *touching(pending, ledger))

@@ -112,6 +112,7 @@ class Folder(Model):
     path: str
     migrations: tuple[Migration, ...]  # in the order of execution
     orphans: tuple[str, ...] = ()  # files that Drizzle ignores
+    notes: tuple[str, ...] = ()  # what an approver should know of the files as a whole
 
 
 class Rollback(Model):
