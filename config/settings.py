@@ -5,7 +5,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     )
     github_api_url: str = Field("https://api.github.com", description="GitHub's API; an enterprise server has its own.")
     github_webhook_secret: SecretStr | None = Field(None, description="What GitHub signs its webhooks with.")
+    log_format: Literal["text", "json"] = Field("text", description="json: log lines are JSON objects, for machines.")
     policy_file: Path = Field(Path("gate.toml"), description="The reviewed policy.")
     serve_listen: str = Field("127.0.0.1:8770", description="Where `gate serve` answers, as host:port.")
     serve_url: str | None = Field(None, description="The public https address of `gate serve`; the doctor asks it.")

@@ -38,7 +38,9 @@ def carry(todo: Checklist, wish: Wish) -> Outcome:
     accept_waivers(wish.policy, wish.waivers)
     store = open.store_of(wish.settings)
     with ExitStack() as closing:
-        return _carry(todo, _with_its_files(wish, store, closing), store)
+        outcome = _carry(todo, _with_its_files(wish, store, closing), store)
+    todo.ended(outcome)
+    return outcome
 
 
 def _carry(todo: Checklist, wish: Wish, store: ObjectStore) -> Outcome:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from flows import prefect_view
 from flows.terminal import Terminal
 from tasks.gate.errors import GateError
+from tasks.gate.outcome import Outcome
 from tasks.kill_points import reached
 from tasks.release import Release
 
@@ -40,17 +41,24 @@ class Checklist:
     def __init__(self, shown: Shown | None = None) -> None:
         self.shown: Shown = shown or Terminal()
         self.in_prefect = prefect_view.inside_a_run()
+        self._deployed = prefect_view.deployed()
+        self._about: dict[str, str] = {}  # what log lines are about, once there is a release
+        self._step = ""
 
     def follow(self, release: Release) -> None:
         """Let a release speak through this checklist."""
+        self._about = {"release": release.id, "target": release.target}
         release.say = self.say
         release.progress = self.shown.progress
 
     def say(self, sentence: str) -> None:
         """A line below the current step."""
         self.shown.say(sentence)
-        if self.in_prefect:
-            prefect_view.log(sentence)
+        self._tell(sentence, step=self._step)
+
+    def ended(self, outcome: Outcome) -> None:
+        """The release has ended; said once, for whoever reads logs."""
+        self._tell(outcome.sentence, outcome=outcome.outcome)
 
     def wait(self, title: str, act: Callable[[], T], sentence: Callable[[T], str]) -> T:
         """A step that a person ends: it may suspend the run, which only the flow itself can do, never a task."""
@@ -77,6 +85,7 @@ class Checklist:
         return result
 
     def _shown(self, title: str, act: Callable[[], T], sentence: Callable[[T], str]) -> T:
+        self._step = title
         self.shown.start(title)
         began = time.monotonic()
         point = title.lower().replace(" ", "-")
@@ -84,15 +93,26 @@ class Checklist:
         try:
             result = act()
         except GateError as error:
-            self.shown.done(error.message, mark="✗")
+            self._done(error.message, began, "stopped")
             raise
-        except BaseException:
-            self.shown.done("interrupted", mark="✗")
+        except BaseException as stop:
+            self._done("interrupted", began, "waits" if prefect_view.is_pause(stop) else "interrupted")
             raise
         reached(f"{point}:end")
         words = sentence(result)
-        self.shown.done(words)
-        log.info("%s: %s", title, words, extra={"step": title, "seconds": round(time.monotonic() - began, 3)})
-        if self.in_prefect:
-            prefect_view.log(f"{title}: {words}")
+        self._done(words, began, "done")
         return result
+
+    def _done(self, words: str, began: float, outcome: str) -> None:
+        """Show how the current step ended, and log it with what a search would ask for."""
+        self.shown.done(words, mark="✓" if outcome == "done" else "✗")
+        seconds = round(time.monotonic() - began, 3)
+        self._tell(f"{self._step}: {words}", step=self._step, seconds=seconds, outcome=outcome)
+
+    def _tell(self, sentence: str, **found: object) -> None:
+        """One log line: in the run's own log where a runner started it, which is on the console too; else in ours."""
+        about = {**self._about, **found}
+        if self.in_prefect:
+            prefect_view.log(sentence, about)
+        if not self._deployed:
+            log.info("%s", sentence, extra=about)

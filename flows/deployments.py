@@ -8,12 +8,14 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel, Field
 
 from config.settings import SettingsError, load
+from flows import prefect_view
 from flows.carry import carry
 from flows.checklist import Checklist, Shown
 from flows.drill import hold
 from flows.prefect_shown import PrefectShown
 from flows.wish import Wish
 from tasks.gate.bundle import Bundle
+from tasks.gate.drill import drill_markdown
 from tasks.gate.errors import GateError
 from tasks.gate.evidence import Waiver
 from tasks.gate.outcome import Outcome, from_error
@@ -51,7 +53,8 @@ def drill() -> State[Any]:
     """Prove the newest backup again and rehearse the way back with it; production is not touched."""
     try:
         settings, policy = load()
-        outcome, _ = hold(settings, policy, PrefectShown())
+        outcome, held = hold(settings, policy, PrefectShown())
+        prefect_view.artifact("Drill", drill_markdown(held))
     except GateError as error:
         outcome = from_error(error)
     except SettingsError as error:
@@ -106,7 +109,6 @@ def _outcome(shown: Shown, **wanted: Any) -> Outcome:
 
 def _same_run(wish: Wish) -> Wish:
     """A run that was suspended starts again from the top: it takes up the release that it opened."""
-    from flows import prefect_view
     from flows.carry import release_of_run
 
     if wish.take_up or not (run := prefect_view.flow_run_id()):

@@ -7,6 +7,7 @@ from pathlib import Path
 from flows.carry import carry
 from flows.checklist import Checklist
 from flows.terminal import Terminal
+from flows.web.log_lines import log_to_standard_error
 from flows.wish import Wish
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.outcome import Outcome
@@ -19,22 +20,33 @@ def carry_here(shown: Terminal, wish: Wish) -> Outcome:
         ConfigurationError: the configured Prefect API does not answer.
     """
     api = prefect_api()
+    as_json = wish.settings.log_format == "json"
     if not api:
+        if as_json:
+            log_to_standard_error(as_json=True)
         return carry(Checklist(shown), wish)
     _must_answer(api)
-    prepare(api)
+    prepare(api, as_json=as_json)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the terminal shows the steps itself
     from flows.deployments import run_here
 
+    if as_json:  # not before: Prefect arranges all logging when it is imported
+        log_to_standard_error(as_json=True)
     return run_here(shown, wish)
 
 
-def prepare(api: str) -> None:
-    """Set what Prefect reads at import: never a hidden server, patience with a restarted one, plain console logs."""
+def prepare(api: str, *, as_json: bool = False) -> None:
+    """Set what Prefect reads at import: never a hidden server, patience with a restarted one, plain console logs.
+
+    Args:
+        api: the Prefect API.
+        as_json: every line on the console is a JSON object, in this process and in those of the runs.
+    """
     os.environ.setdefault("PREFECT_API_URL", api)
     os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
     os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "8")  # about 8 minutes
-    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(Path(__file__).with_name("logging.yml")))
+    lines = "logging-json.yml" if as_json else "logging.yml"
+    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(Path(__file__).with_name(lines)))
 
 
 def prefect_api() -> str:

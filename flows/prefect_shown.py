@@ -19,9 +19,7 @@ class PrefectShown:
         self._step = step
 
     def done(self, sentence: str, *, mark: str = "✓") -> None:
-        """A step ended; a failure is worth a line of its own."""
-        if mark != "✓":
-            prefect_view.log(f"{self._step}: {sentence}")
+        """Said by the checklist itself, once."""
 
     def say(self, sentence: str) -> None:
         """Said by the checklist itself, once."""

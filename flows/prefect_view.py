@@ -3,7 +3,7 @@
 import contextlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -58,12 +58,12 @@ def as_task(title: str, act: Callable[[], T]) -> T:
     return shown()
 
 
-def log(sentence: str) -> None:
-    """A line in the run's log."""
+def log(sentence: str, about: Mapping[str, object] | None = None) -> None:
+    """A line in the run's log; `about` is for machines that read the console."""
     with contextlib.suppress(Exception):
         from prefect.logging import get_run_logger
 
-        get_run_logger().info(sentence)
+        get_run_logger().info(sentence, extra=dict(about or {}))
 
 
 def artifact(title: str, markdown: str) -> None:

@@ -32,6 +32,7 @@ def command(*, as_json: bool) -> int:
             "nothing to serve: no Prefect API is configured, and neither Slack nor GitHub is",
             hint="export PREFECT_API_URL=http://127.0.0.1:4200/api (prefect server start), or GATE_SLACK_… (README)",
         )
+    as_json = as_json or settings.log_format == "json"
     log_to_standard_error(as_json=as_json)
     if not wanted:
         return _offer_deployments(settings, policy, api, as_json=as_json)
@@ -64,7 +65,7 @@ def _offer_deployments(settings: Settings, policy: Policy, api: str, *, as_json:
     from flows.engine import prepare
     from flows.web.log_lines import log_to_standard_error
 
-    prepare(api)
+    prepare(api, as_json=as_json)
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
     from flows.offering import offer
 

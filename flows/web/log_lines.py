@@ -1,27 +1,30 @@
-"""Log lines of `gate serve`: plain for people, one JSON object a line for machines; never a body or a signature."""
+"""Log lines: plain for people, one JSON object a line for machines; never a body, a signature or a setting."""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 QUIET = ("httpx", "httpcore", "uvicorn", "uvicorn.error", "websockets")  # they log addresses, which may hold secrets
 
 
+FIELDS = ("release", "target", "step", "seconds", "outcome")
+
+
 class JsonLines(logging.Formatter):
-    """Time, level, logger, sentence, and the release it is about."""
+    """Time, level, logger, sentence, and what it is about: release, target, step, duration and outcome."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
-        line = {
+        line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "sentence": record.getMessage(),
         }
-        if release := getattr(record, "release", ""):
-            line["release"] = release
-        return json.dumps(line, ensure_ascii=False)
+        line |= {name: value for name in FIELDS if (value := getattr(record, name, "")) != ""}
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def log_to_standard_error(*, as_json: bool) -> None:
