@@ -1,9 +1,9 @@
 """Posts the message of a release: first the intent in the record, then the message, then what Slack calls it."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tasks.clients.slack import Slack, SlackAway, SlackRefused
 from tasks.gate.chain import Event
@@ -33,18 +33,27 @@ def room(slack: Slack, channel: str) -> Room:
     me = slack.call("auth.test", form={})
     app = str(me.get("app_id") or "")
     if not app and me.get("bot_id"):
-        bot = slack.call("bots.info", form={"bot": str(me["bot_id"])}).get("bot")
-        app = str(bot.get("app_id") or "") if isinstance(bot, dict) else ""
-    try:
-        found = slack.call("conversations.info", form={"channel": channel}).get("channel")
-    except SlackRefused:
-        found = None  # the scope is missing; `gate doctor` says so, and who presses is asked for all the same
-    if isinstance(found, dict) and (found.get("is_ext_shared") or found.get("is_pending_ext_shared")):
+        app = str(_told(slack, "bots.info", "bot", bot=str(me["bot_id"])).get("app_id") or "")
+    found = _told(slack, "conversations.info", "channel", channel=channel)
+    if found.get("is_ext_shared") or found.get("is_pending_ext_shared"):
         raise Refused(
             f"channel {channel} is shared with another organisation, so no release is put there",
             hint="set GATE_SLACK_CHANNEL to a private channel of your own",
         )
     return Room(channel, str(me.get("team_id") or ""), app)
+
+
+def _told(slack: Slack, method: str, what: str, **form: str) -> Mapping[str, Any]:
+    """What Slack says of something; nothing where it refuses to, which `gate doctor` explains.
+
+    Raises:
+        SlackAway: Slack does not answer.
+    """
+    try:
+        found = slack.call(method, form=form).get(what)
+    except SlackRefused:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def claim(record: Record, room: Room, digest: str, expires_at: datetime | None) -> Binding | None:

@@ -25,16 +25,25 @@ log = logging.getLogger("gate.web")
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP for strangers: a connection that says nothing, or says it slowly, is closed; so is one too many."""
+    """HTTP for strangers: a connection that says nothing, or says it slowly, is closed; at once when others want in."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count the time."""
         super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS:
-            transport.abort()
-            return
         self._idle_since = time.monotonic()
+        if len(self.connections) > CONNECTIONS:
+            self._close_the_idlest()
         self._watch()
+
+    def _close_the_idlest(self) -> None:
+        """Make room: who only holds a line loses it, never who comes with a request."""
+        idle = [one for one in self.connections if isinstance(one, ImpatientProtocol) and not one.busy]
+        min(idle, key=lambda one: one._idle_since, default=self).transport.abort()  # noqa: SLF001 - of our own class
+
+    @property
+    def busy(self) -> bool:
+        """True while a request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def on_response_complete(self) -> None:
         """Begin anew."""
@@ -44,9 +53,8 @@ class ImpatientProtocol(H11Protocol):
     def _watch(self) -> None:
         if self.transport.is_closing():
             return
-        busy = self.cycle is not None and not self.cycle.response_complete
         allowed = HEAD_SECONDS if self.cycle is None else KEEP_ALIVE_SECONDS
-        if not busy and time.monotonic() - self._idle_since > allowed:
+        if not self.busy and time.monotonic() - self._idle_since > allowed:
             self.transport.close()
             return
         self.loop.call_later(HEAD_SECONDS / 4, self._watch)

@@ -14,6 +14,8 @@ HEADERS = 64
 HEADER_BYTES = 16_384
 BODY_SECONDS = 5.0
 AT_ONCE = 128  # requests being answered; Slack and GitHub send a handful
+LARGE_BYTES = 128 << 10  # a body beyond this is only read on while there is room for it
+ROOM_BYTES = 64 << 20  # for all bodies that are arriving
 
 log = logging.getLogger("gate.web")
 
@@ -43,6 +45,7 @@ class Limits:
         self._measures = measures
         self._routes = routes
         self._now = 0
+        self._arriving = 0  # bytes of bodies that are not complete yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -57,7 +60,6 @@ class Limits:
                 status[0] = message["status"]
             await send(message)
 
-        self._now += 1
         try:
             await self._answer(scope, receive, counted)
         except RefusedError as refused:
@@ -68,17 +70,14 @@ class Limits:
             if not status[0]:
                 await _say(counted, 400, "this request cannot be answered")
         finally:
-            self._now -= 1
             self._measures.answers.labels(route, str(status[0] or "none")).inc()
             self._measures.seconds.labels(route).observe(time.monotonic() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._now > AT_ONCE:
-            raise RefusedError(429, "too many requests at once")
         if len(scope["headers"]) > HEADERS or sum(len(n) + len(v) for n, v in scope["headers"]) > HEADER_BYTES:
             raise RefusedError(431, "too many headers")
         scope.setdefault("state", {})["began"] = time.monotonic()
-        body = b"" if scope["method"] in ("GET", "HEAD") else await _body(scope, receive)
+        body = b"" if scope["method"] in ("GET", "HEAD") else await self._body(scope, receive)
         given = False
 
         async def replay() -> Message:
@@ -88,31 +87,42 @@ class Limits:
             given = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._app(scope, replay, send)
+        if self._now >= AT_ONCE:  # counted from here on, so that slow bodies keep nobody out
+            raise RefusedError(429, "too many requests at once")
+        self._now += 1
+        try:
+            await self._app(scope, replay, send)
+        finally:
+            self._now -= 1
 
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        announced = [value for name, value in scope["headers"] if name == b"content-length"]
+        if announced and (not announced[0].isdigit() or int(announced[0]) > BODY_BYTES):
+            raise RefusedError(413, "the body is too large")
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while await self._piece(body, receive):
+                    pass
+        except TimeoutError:
+            raise RefusedError(408, "the body did not arrive in time") from None
+        finally:
+            self._arriving -= len(body)
+        return bytes(body)
 
-async def _body(scope: Scope, receive: Receive) -> bytes:
-    announced = [value for name, value in scope["headers"] if name == b"content-length"]
-    if announced and (not announced[0].isdigit() or int(announced[0]) > BODY_BYTES):
-        raise RefusedError(413, "the body is too large")
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _read(receive)
-    except TimeoutError:
-        raise RefusedError(408, "the body did not arrive in time") from None
-
-
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
+    async def _piece(self, body: bytearray, receive: Receive) -> bool:
+        """Add what arrives next; True while there is more."""
         message = await receive()
         if message["type"] == "http.disconnect":
             raise RefusedError(400, "the connection ended before the body did")
-        body += message.get("body", b"")
+        piece = message.get("body", b"")
+        body += piece
+        self._arriving += len(piece)
         if len(body) > BODY_BYTES:
             raise RefusedError(413, "the body is too large")
-        if not message.get("more_body"):
-            return bytes(body)
+        if len(body) > LARGE_BYTES and self._arriving > ROOM_BYTES:
+            raise RefusedError(429, "too many large bodies at once")
+        return bool(message.get("more_body"))
 
 
 async def _say(send: Send, status: int, error: str) -> None:

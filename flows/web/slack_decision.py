@@ -1,13 +1,16 @@
 """A press of a button, from what Slack says of it to one event in the record, or the reason why there is none."""
 
 import logging
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from flows.wake import wake
 from flows.web.serving import Serving
 from flows.web.slack_place import Bound, SlackPlace
+from flows.web.work import TooBusyError
 from tasks.clients.slack import SlackError
 from tasks.decide import decide
+from tasks.gate.approval import Decision
 from tasks.gate.errors import GateError
 from tasks.gate.slack_person import stranger
 from tasks.gate.slack_press import APPROVE, Press
@@ -57,7 +60,7 @@ def mismatch(press: Press, bound: Bound, channel: str) -> str:
     binding = bound.binding
     if binding.voided or not binding.ts:
         return "this message was replaced by a newer one, whose buttons count; nothing was decided"
-    if not press.app or press.app != binding.app:
+    if binding.app and press.app != binding.app:  # one that Slack did not name is proved by its own signing secret
         return "the press came through another app; nothing was decided"
     if not press.team or press.team != binding.team:
         return "the press came from another workspace; nothing was decided"
@@ -109,5 +112,13 @@ def _decided(serving: Serving, place: SlackPlace, press: Press, bound: Bound, bo
     if ruling.accepted and ruling.decision is not None:
         log.info("%s through Slack", ruling.sentence, extra={"release": bound.release})
         if not ruling.missing:
-            wake(made.prefect, ruling.decision)
+            _wake_behind(serving, made.prefect, ruling.decision)
     return Told(ruling.accepted, f"{ruling.sentence}. {ruling.hint}".rstrip(". ") if ruling.hint else ruling.sentence)
+
+
+def _wake_behind(serving: Serving, prefect: Mapping[str, str] | None, decision: Decision) -> None:
+    """Wake the run that waits, without letting the answer wait for Prefect; whoever reconciles does it otherwise."""
+    try:
+        serving.work.begin(lambda: wake(prefect, decision))
+    except TooBusyError:
+        log.warning("the run that waits in Prefect was not woken; the reconciler does it")

@@ -184,6 +184,8 @@ def _read(method: str, answer: httpx.Response) -> dict[str, Any]:
         raise _Throttled(_pause(answer))
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise SlackAway(method, f"answered {answer.status_code}", may_have_acted=True)
+    if answer.status_code >= httpx.codes.BAD_REQUEST:
+        raise SlackRefused(method, f"http_{answer.status_code}")
     try:
         said = answer.json() if len(answer.content) <= BODY_LIMIT else None
     except ValueError:

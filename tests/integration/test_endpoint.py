@@ -1,5 +1,6 @@
 """The endpoint holds its limits whatever is sent, and says how it is."""
 
+import contextlib
 import re
 import socket
 import threading
@@ -76,25 +77,50 @@ def test_a_connection_that_says_nothing_is_closed(tmp_path: Path, monkeypatch: p
         assert raw(address, b"GET /heal") == b""
 
 
-def test_a_thousand_silent_connections_do_not_keep_an_honest_request_out(address: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(endpoint, "CONNECTIONS", 20)
+def connected(address: str, number: int) -> list[socket.socket]:
     parts = urlsplit(address)
-    silent = [socket.create_connection((parts.hostname, parts.port)) for _ in range(30)]
+    return [socket.create_connection((parts.hostname, parts.port), timeout=5) for _ in range(number)]
+
+
+def test_silent_connections_lose_their_place_to_whoever_comes_with_a_request(
+    address: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(endpoint, "CONNECTIONS", 20)
+    silent = connected(address, 60)
     try:
-        deadline = time.monotonic() + 5
-        refused = 0
-        for line in silent[20:]:
-            line.settimeout(max(0.1, deadline - time.monotonic()))
-            try:
-                refused += line.recv(1) == b""
-            except ConnectionResetError:
-                refused += 1
-        assert refused == 10
+        for _ in range(5):
+            assert httpx.get(f"{address}/healthz").status_code == 200
+        with contextlib.suppress(ConnectionResetError):
+            assert silent[0].recv(1) == b""
     finally:
         for line in silent:
             line.close()
-    time.sleep(0.2)
-    assert httpx.get(f"{address}/healthz").status_code == 200
+
+
+def test_bodies_that_arrive_slowly_keep_nobody_out(address: str):
+    slow = connected(address, limits.AT_ONCE + 10)
+    try:
+        for line in slow:
+            line.sendall(b"POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\na")
+        assert httpx.get(f"{address}/healthz").status_code == 200
+    finally:
+        for line in slow:
+            line.close()
+
+
+def test_large_bodies_are_read_only_while_there_is_room_and_small_ones_always(
+    address: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "ROOM_BYTES", 300_000)
+    half = b"POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 900000\r\n\r\n" + b"x" * 250_000
+    waiting = connected(address, 1)
+    try:
+        waiting[0].sendall(half)
+        time.sleep(0.3)
+        assert httpx.post(f"{address}/healthz", content=b"x" * 200_000).status_code == 429
+        assert httpx.post(f"{address}/healthz", content=b"x" * 50_000).status_code == 405
+    finally:
+        waiting[0].close()
 
 
 def test_a_store_that_hangs_makes_it_unready_in_time_and_leaves_it_alive(address: str, monkeypatch: pytest.MonkeyPatch):

@@ -1,6 +1,7 @@
 """An approval in Slack, from the ask to the final sentence, and what happens when Slack or the store is away."""
 
 import hashlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from flows.web import slack_messages
 from tasks.clients.object_store import Unreachable
 from tasks.decide import decide
 from tasks.gate.slack_binding import bindings
+from tasks.record import Record
+from tasks.target_log import TargetLog
 from tests.integration.slack_stage import ANN, GUEST, JON, MIRA, Stage, stage, wait_until
 from tests.servers.slack import CHANNEL, Workspace, send, workspace
 from tests.servers.slack_limits import as_read
@@ -211,6 +214,18 @@ def test_a_release_that_needs_a_person_calls_the_group_once(here: Stage):
     assert len([m for m in here.slack.messages if m.body.get("thread_ts") == message.ts]) == 1
 
 
+def test_a_release_that_was_never_asked_for_calls_the_group_too(here: Stage):
+    here.release = "20261123-150000-shop-abc999"
+    TargetLog(here.store, "shop").open_release(here.release)
+    record = Record(here.store, "shop", here.release, owner="the-engine")
+    record.append("opened", {"by": "mira-os"})
+    record.append("not_recovered", {"sentence": "the swap was cut off"})
+    wait_until(lambda: bool(here.slack.top()), "the call")
+    assert here.slack.top()[0].text.startswith(
+        "<!subteam^S0ONCALL> A person is needed now: a release to shop. The swap"
+    )
+
+
 def test_a_store_that_hangs_is_answered_for_in_time_and_the_outcome_is_told_later(
     here: Stage, monkeypatch: pytest.MonkeyPatch
 ):
@@ -284,3 +299,24 @@ def test_a_message_that_nothing_happened_to_is_not_drawn_again(here: Stage):
     updates = here.slack.called("chat.update")
     time.sleep(1.0)
     assert here.slack.called("chat.update") == updates
+
+
+def test_a_prefect_that_hangs_delays_no_answer(here: Stage):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        here.ask(prefect={"api": f"http://127.0.0.1:{deaf.getsockname()[1]}/api", "flow_run": "run-1"})
+        message = here.message()
+        began = time.monotonic()
+        assert send(here.address, here.slack.payload(message, JON, "gate_approve")).status_code == 200
+        assert time.monotonic() - began < 1.9
+        assert len(here.decisions()) == 1
+        wait_until(lambda: not message.buttons, "the buttons to go")
+    assert here.slack.ephemeral == []
+
+
+def test_where_slack_names_no_app_the_signature_alone_tells_it(here: Stage, monkeypatch: pytest.MonkeyPatch):
+    known = here.slack._auth_test
+    monkeypatch.setattr(here.slack, "_auth_test", lambda given: {**known(given), "app_id": ""})
+    monkeypatch.setattr("tests.servers.slack.APP", "")
+    here.ask()
+    here.press()
+    assert len(here.decisions()) == 1
