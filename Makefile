@@ -77,6 +77,7 @@ bench: setup
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet pyproject.toml --output-file requirements.txt
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet --constraint requirements.txt --extra dev pyproject.toml build-requirements.in --output-file requirements-dev.txt
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet --constraint requirements-dev.txt build-requirements.in --output-file build-requirements.txt
 
 picture: setup
 	$(BIN)/gate demo --yes | $(BIN)/python docs/picture.py > docs/demo.svg

@@ -44,6 +44,7 @@ class Follower:
         self._api, self._run, self._target, self._store, self._say = api, run, settings.target, store, say
         self._waits = waits
         self._record: Record | None = None
+        self._others: set[str] = set()  # releases of other runs: their records are not read again every few seconds
         self._told: set[str] = set()
         self._lines = 0
         self._last: object = None
@@ -91,10 +92,14 @@ class Follower:
 
     def _find(self, store: ObjectStore) -> Record | None:
         for entry in TargetLog(store, self._target).releases(LOOKED_AT):
+            if entry.release in self._others:
+                continue
             record = Record(store, self._target, entry.release, owner="follower")
             opened = record.last("opened")
             if opened is not None and opened.body.get("flow_run") == self._run:
                 return record
+            if opened is not None:  # one that is only just being opened may yet be ours
+                self._others.add(entry.release)
         return None
 
     def _seen(self, run: RunState | None, story: Story | None, *, readable: bool) -> Seen:

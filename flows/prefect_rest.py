@@ -2,6 +2,7 @@
 
 import os
 import time
+import uuid
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ class PrefectApi:
         self._url = url.rstrip("/")
         user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
         self._client = httpx.Client(timeout=seconds, auth=(user, password) if user else None)
+        self._client.headers["Prefect-Csrf-Client"] = str(uuid.uuid4())  # looked at only where the server asks for it
 
     @property
     def address(self) -> str:
@@ -68,7 +70,7 @@ class PrefectApi:
         """What the run has logged after its first `seen` lines; nothing while the server does not answer."""
         wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC", "offset": seen}
         try:
-            answer = self._client.post(f"{self._url}/logs/filter", json=wanted)
+            answer = self._send("POST", "/logs/filter", wanted)
             return [str(line["message"]) for line in answer.json()] if answer.is_success else []
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return []
@@ -76,7 +78,7 @@ class PrefectApi:
     def resume(self, run: str, answer: dict[str, str]) -> bool:
         """Resume a suspended run with the input of its form; False when it was not waiting or nobody answered."""
         try:
-            reply = self._client.post(f"{self._url}/flow_runs/{run}/resume", json={"run_input": answer})
+            reply = self._send("POST", f"/flow_runs/{run}/resume", {"run_input": answer})
             return reply.is_success and reply.json().get("status") == "ACCEPT"
         except (httpx.HTTPError, ValueError):
             return False
@@ -85,7 +87,7 @@ class PrefectApi:
         deadline = time.monotonic() + START_PATIENCE_SECONDS
         while True:
             try:
-                answer = self._client.request(method, f"{self._url}{path}", json=body)
+                answer = self._send(method, path, body)
                 if not answer.is_server_error or time.monotonic() > deadline:
                     return answer
             except (httpx.UnsupportedProtocol, httpx.InvalidURL):
@@ -94,6 +96,18 @@ class PrefectApi:
                 if time.monotonic() > deadline:
                     raise self._away() from None
             time.sleep(PAUSE_SECONDS)
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        """One answer; a server with PREFECT_SERVER_CSRF_PROTECTION_ENABLED first gives the token that it then wants."""
+        answer = self._client.request(method, f"{self._url}{path}", json=body)
+        if answer.status_code != httpx.codes.FORBIDDEN or b"CSRF" not in answer.content:
+            return answer
+        client = self._client.headers["Prefect-Csrf-Client"]
+        given = self._client.get(f"{self._url}/csrf-token", params={"client": client})
+        if not given.is_success:
+            return answer
+        self._client.headers["Prefect-Csrf-Token"] = str(given.json().get("token", ""))
+        return self._client.request(method, f"{self._url}{path}", json=body)
 
     def _away(self) -> ConfigurationError:
         return ConfigurationError(

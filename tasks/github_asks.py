@@ -29,17 +29,29 @@ def keep_ask(store: ObjectStore, target: str, ask: Ask) -> bool:
     return True
 
 
-def answer_asks(store: ObjectStore, target: str, github: GitHub, now: datetime) -> list[Ask]:
+Ended = dict[str, tuple[str, Story]]  # releases that are closed, with their commit: they do not change any more
+
+
+def answer_asks(store: ObjectStore, target: str, github: GitHub, now: datetime, ended: Ended) -> list[Ask]:
     """Answer every question whose release has ended; returns those that still wait.
 
     Safe from several processes at once and to run again after a kill: GitHub takes one answer, and all give the same.
+
+    Args:
+        store: where questions and records lie.
+        target: name of the database.
+        github: whom to answer.
+        now: the moment of the answer.
+        ended: what earlier calls found out; filled.
 
     Raises:
         GateError: the store is away, or GitHub refuses; what was not answered is tried again next time.
     """
     waiting = []
-    for ask in _unanswered(store, target, now):
-        reply = reply_to(ask, _stories(store, target, ask.commit, now), now)
+    asks = _unanswered(store, target, now)
+    stories = _stories(store, target, now, ended) if asks else []
+    for ask in asks:
+        reply = reply_to(ask, [story for commit, story in stories if commit == ask.commit], now)
         if reply is None:
             waiting.append(ask)
             continue
@@ -73,14 +85,20 @@ def _unanswered(store: ObjectStore, target: str, now: datetime) -> list[Ask]:
     return [Ask.model_validate_json(store.read(key)) for key in asked]
 
 
-def _stories(store: ObjectStore, target: str, commit: str, now: datetime) -> list[Story]:
-    """The releases of a commit, newest first."""
+def _stories(store: ObjectStore, target: str, now: datetime, ended: Ended) -> list[tuple[str, Story]]:
+    """The newest releases with their commits, newest first."""
     found = []
     for entry in TargetLog(store, target).releases(LOOKED_AT):
-        record = Record(store, target, entry.release, owner="reader")
-        opened = record.last("opened")
-        if opened is not None and (opened.body.get("bundle") or {}).get("commit") == commit:
-            found.append(record.story(now))
+        if entry.release not in ended:
+            record = Record(store, target, entry.release, owner="reader")
+            opened = record.last("opened")
+            sent = (opened.body.get("bundle") if opened else None) or {}
+            told = (str(sent.get("commit", "")), record.story(now))
+            if not told[1].ended_at:
+                found.append(told)
+                continue
+            ended[entry.release] = told
+        found.append(ended[entry.release])
     return found
 
 

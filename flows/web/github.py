@@ -18,7 +18,7 @@ from flows.web.work import TooBusyError
 from tasks.clients.github import GitHub
 from tasks.gate.errors import GateError
 from tasks.gate.github_webhook import EVENT, REVIEW, RULE, forgery, read_ask, read_review
-from tasks.github_asks import answer_asks, keep_ask
+from tasks.github_asks import Ended, answer_asks, keep_ask
 
 KEPT_SECONDS = 8.0  # GitHub waits 10, and does not deliver again by itself
 EVERY_SECONDS = 10.0
@@ -72,9 +72,10 @@ def _meant(serving: Serving, repository: str, event: str, body: bytes) -> Callab
 def answer_until(serving: Serving, stop: threading.Event) -> None:
     """Answer what waits, again and again; a store or a GitHub that is away costs a round."""
     said = ""
+    ended: Ended = {}
     while not stop.wait(EVERY_SECONDS):
         try:
-            answer_asks(serving.store, serving.settings.target, _github(serving.settings), datetime.now(UTC))
+            answer_asks(serving.store, serving.settings.target, _github(serving.settings), datetime.now(UTC), ended)
             said = ""
         except GateError as error:
             if error.message != said:

@@ -1,20 +1,27 @@
 """A release as CI starts it and people answer it: every process on its own, GitHub and Slack as local servers."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
 
 from tests.acceptance.prefect_runs import deployment, until
-from tests.acceptance.project import Ended, Project
+from tests.acceptance.project import GATE, Ended, Project
 from tests.servers import slack as slack_server
 from tests.servers.github import REPOSITORY, SECRET, TOKEN, FakeGitHub
 from tests.servers.slack import Message, Workspace, send
 
+ACTION = Path(__file__).parents[2] / "deploy" / "github" / "action.yml"
+STEPS = yaml.safe_load(ACTION.read_text(encoding="utf-8"))["runs"]["steps"]
+SCRIPT = next(str(step["run"]) for step in STEPS if step.get("id") == "release")
 ANN = "U0ANN"
 POLICY = f"""
 [checks]
@@ -81,6 +88,10 @@ class Doors:
             "GITHUB_RUN_ID": "7",
             "GITHUB_STEP_SUMMARY": str(self.project.home / "summary.md"),
             "GITHUB_OUTPUT": str(self.project.home / "outputs"),
+            "GITHUB_RUN_ATTEMPT": "1",
+            "PATIENCE": "5",
+            "WAIVE": "",
+            "REASON": "",
             "GATE_PRODUCTION_URL": "-",
             "GATE_STAGING_URL": "-",
             "GATE_PG_BIN": "-",
@@ -91,13 +102,12 @@ class Doors:
         return f"http://127.0.0.1:{self.port}"
 
     def message(self) -> Message:
-        """What Slack shows of the release."""
-        (shown,) = self.slack.top()
-        return shown
+        """What Slack shows of the newest release."""
+        return self.slack.top()[-1]
 
     def press(self, action: str) -> None:
         """Ann presses a button of the message, once it is there."""
-        until(lambda: bool(self.slack.top() and self.message().buttons), "the message is posted", 150)
+        until(lambda: bool(self.slack.top() and self.message().buttons), "a message with buttons is posted", 150)
         assert send(self.address, self.slack.payload(self.message(), ANN, action)).status_code == 200
 
     def reject(self, reason: str) -> None:
@@ -123,9 +133,21 @@ class Doors:
         until(lambda: deployment(self.project) is not None and self._answers(), "gate serve is up", 90)
         return process
 
-    def trigger(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
-        """What the workflow runs on `release: published`."""
-        process = self.project.start("trigger", "--wait", *arguments, **(self.job | more))
+    def trigger(self, **more: str) -> "subprocess.Popen[str]":
+        """What the workflow runs on `release: published`: the script of the action, as GitHub runs it."""
+        given = self.project.environment(**(self.job | more))
+        environment = {k: v for k, v in given.items() if v != "-"}
+        environment["PATH"] = f"{Path(GATE).parent}:{environment['PATH']}"
+        process = subprocess.Popen(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", SCRIPT],
+            cwd=self.project.home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         self.running.append(process)
         return process
 
@@ -178,11 +200,12 @@ def end(process: "subprocess.Popen[str]") -> None:
     try:
         process.communicate(timeout=30)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+        killed(process)
 
 
 def killed(process: "subprocess.Popen[str]") -> None:
-    """SIGKILL: nothing is said, nothing is tidied up."""
+    """SIGKILL, also to what it started: nothing is said, nothing is tidied up."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.communicate()

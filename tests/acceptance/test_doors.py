@@ -74,6 +74,13 @@ def test_a_rejected_release_changes_nothing_and_exits_with_4(doors: Doors):
     assert "note" not in doors.project.columns()
     assert doors.statuses()[-1][0] == "failure"
     assert doors.output("outcome") == "rejected"
+    same = doors.ended(doors.trigger())  # the same event again: no new release
+    assert same.code == 4, same.all
+    anew = doors.trigger(GITHUB_RUN_ATTEMPT="2")  # somebody pressed "re-run"
+    doors.press("gate_approve")
+    ended = doors.ended(anew)
+    assert ended.code == 0, ended.all
+    assert "note" in doors.project.columns()
 
 
 @all_doors
@@ -129,7 +136,8 @@ def test_a_job_without_the_store_is_followed_and_a_worker_with_other_files_refus
     assert ended.code == 0, ended.all
     assert "Rehearse: " in ended.out
     (worker / "0001_note.sql").write_text("DROP TABLE orders;")
-    refused = doors.ended(doors.trigger("--key", "another", GATE_STORE_URL="-"))
+    doors.commit = "f" * 40
+    refused = doors.ended(doors.trigger(GATE_STORE_URL="-"))
     assert refused.code == 3, refused.all
     assert (
         "the folder of this worker is not the one that CI saw: migrations/0001_note.sql has other bytes" in refused.out
