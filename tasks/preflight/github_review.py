@@ -5,7 +5,7 @@ from typing import Any
 from tasks.clients.github import GitHub
 from tasks.drizzle.files import exists, read_bytes
 from tasks.drizzle.journal import JOURNAL
-from tasks.gate.github_review import Authored, JudgedCommit, Pull, judge, locate
+from tasks.gate.github_review import JudgedCommit, Pull, judge, locate
 from tasks.gate.wording import count, listing
 from tasks.preflight.check import Answer, Check, failed, not_configured, passed
 from tasks.preflight.question import Question
@@ -34,21 +34,21 @@ def ask(question: Question) -> Answer:
 
 def _ask(question: Question, github: GitHub, needed: int) -> Answer:
     released = github.commit(question.commit)
-    places, strange = locate(_files(question), github.blobs(released.sha))
+    reviews = _Reviews(github)
+    places, strange = locate(_files(question), reviews.blobs(released.sha))
     if strange:
         return failed(
             f"{listing(strange, limit=3)}: not as in commit {released.sha[:10]} of {github.repository}",
             [f"{file}: the commit holds no file of this name with these bytes" for file in strange],
             hint="release what was committed and reviewed, byte for byte",
         )
-    touched = {released.sha: (released, "the released commit")}
     places.pop(JOURNAL, None)  # every release touches it: its bytes are the commit's, and that is enough
-    for file, path in places.items():
-        touched |= {c.sha: (c, file) for c in github.history(released.sha, path) if c.sha not in touched}
+    histories = {file: tuple(github.history(released.sha, path)) for file, path in places.items()}
+    touched = {c.sha: (c, file) for file, commits in histories.items() for c in commits}
+    touched[released.sha] = (released, "the released commit")
     if len(touched) > MOST_COMMITS:
         return failed(f"{len(touched)} commits touched the pending migrations, too many to look up")
-    reviews = _Reviews(github)
-    judged = [JudgedCommit(commit=c, why=why, pulls=reviews.of(c)) for c, why in touched.values()]
+    judged = [JudgedCommit(commit=c, why=why, pulls=reviews.of(c.sha)) for c, why in touched.values()]
     verdict = judge(
         judged,
         branches=question.policy.checks.review_branches or (github.default_branch(),),
@@ -60,6 +60,14 @@ def _ask(question: Question, github: GitHub, needed: int) -> Answer:
             listing(verdict.problems, limit=1),
             verdict.problems,
             hint="let somebody who did not write it approve the last commit of the pull request before it is merged",
+        )
+    last = {file: commits[0].sha if commits else released.sha for file, commits in histories.items()}
+    wanted = reviews.blobs(released.sha)
+    altered = [f for f, path in places.items() if not reviews.have_seen(last[f], path, wanted[path])]
+    if altered:
+        return failed(
+            f"{listing(altered, limit=3)}: no reviewed state of the pull request holds these bytes",
+            hint="somebody changed them while merging: bring the change in by a pull request of its own",
         )
     lines = [f"{one.commit.sha[:10]} ({one.why}): #{one.pulls[0].number}" for one in judged]
     return passed(f"{count(len(judged), 'commit')} approved by {listing(verdict.reviewers)}", lines)
@@ -80,10 +88,24 @@ class _Reviews:
     def __init__(self, github: GitHub) -> None:
         self._github = github
         self._pulls: dict[int, Pull] = {}
+        self._brought: dict[str, tuple[Pull, ...]] = {}
+        self._blobs: dict[str, dict[str, str]] = {}
 
-    def of(self, commit: Authored) -> tuple[Pull, ...]:
+    def of(self, sha: str) -> tuple[Pull, ...]:
         """The pull requests that brought a commit."""
-        return tuple(self._pull(found) for found in self._github.pulls_of(commit.sha))
+        if sha not in self._brought:
+            self._brought[sha] = tuple(self._pull(found) for found in self._github.pulls_of(sha))
+        return self._brought[sha]
+
+    def blobs(self, sha: str) -> dict[str, str]:
+        """What a commit holds, by path."""
+        if sha not in self._blobs:
+            self._blobs[sha] = self._github.blobs(sha)
+        return self._blobs[sha]
+
+    def have_seen(self, sha: str, path: str, blob: str) -> bool:
+        """Whether a pull request that brought this commit ended with these bytes: a merge can be made by hand."""
+        return any(self.blobs(pull.head).get(path) == blob for pull in self.of(sha) if pull.merged)
 
     def writers(self) -> frozenset[str]:
         """Those among the reviewers who may push."""
@@ -106,4 +128,4 @@ class _Reviews:
         return self._pulls[number]
 
 
-CHECK = Check("github-review", "Reviewed on GitHub", ask)
+CHECK = Check("github-review", "Reviewed on GitHub", ask, releases_only=True)

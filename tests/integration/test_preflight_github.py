@@ -73,6 +73,16 @@ def test_an_earlier_push_to_the_same_migration_is_found_behind_a_reviewed_commit
     assert f"({SECOND}.sql) came to main without a pull request" in sentence
 
 
+def test_a_merge_by_hand_that_brought_other_bytes_than_were_reviewed_fails(settings: Settings, github: FakeGitHub):
+    commit = github.merged(12, "add paid", committed(settings))
+    github.review(12, "bob")
+    reviewed = {path: b"select 1;" if path.endswith(f"{SECOND}.sql") else c for path, c in committed(settings).items()}
+    github.trees[github.pulls[12]["head"]["sha"]] = reviewed
+    verdict, sentence = ask(settings, commit)
+    assert verdict is Verdict.FAIL
+    assert sentence == f"{SECOND}.sql: no reviewed state of the pull request holds these bytes"
+
+
 def test_its_own_author_and_a_reader_approve_in_vain(settings: Settings, github: FakeGitHub):
     commit = github.merged(12, "add paid", committed(settings))
     github.review(12, "ada")

@@ -69,7 +69,7 @@ class FakeGitHub:
     ) -> str:
         """A pull request, merged as one commit that holds and touched these files; nobody reviewed it yet."""
         head, merge = self.commit(f"{name} (branch)", author=author, committer=author), self.commit(name, author=author)
-        self.trees[merge] = files
+        self.trees[merge] = self.trees[head] = files
         for path in files:
             self.histories.setdefault(path, []).insert(0, merge)
         self.pulls[number] = {
