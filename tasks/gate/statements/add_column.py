@@ -46,6 +46,10 @@ def _work(command: Command, column: Any, constraints: dict[str, Any]) -> tuple[W
     if generated is not None and generated.generated_kind in (STORED, ""):
         return "rewrite", "a stored generated column is computed for each row"
     found = ("instant", "") if default is None else volatility(default.raw_expr)
+    if found[0] == "instant" and default is None and "CONSTR_NOTNULL" in constraints:
+        return "scan", "every row is checked for NOT NULL, and a single row fails it"
+    if found[0] == "instant" and default is not None and "CONSTR_FOREIGN" in constraints:
+        return "scan", "every row is checked against the other table"
     if found[0] == "instant" and constraints.keys() & {"CONSTR_UNIQUE", "CONSTR_PRIMARY"}:
         return "scan", "an index is built"
     if found[0] == "instant" and "CONSTR_CHECK" in constraints:
