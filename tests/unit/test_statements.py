@@ -144,6 +144,31 @@ def test_the_inside_of_a_block_counts_as_if_it_stood_outside() -> None:
     assert [h.kind for h in found.hazards] == ["drop-table", "index-blocks-writes"]
 
 
+def function(body: str, language: str = "plpgsql") -> str:
+    return f"CREATE FUNCTION mine(a int) RETURNS void LANGUAGE {language} AS $f$ {body} $f$"
+
+
+def test_a_function_of_the_same_release_is_read_where_it_is_called() -> None:
+    call = "SELECT public.mine(1)"
+    assert does(call).unknown == ("it calls public.mine, which is not read",)
+    found = does(function("BEGIN DROP TABLE a; PERFORM mine(2); END"), call)
+    assert (found.unknown, found.loses, lock_words(found)) == ((), "yes", "ACCESS EXCLUSIVE on a")
+    assert does(function("DELETE FROM a", "sql"), call).loses == "yes"
+    atomic = "CREATE FUNCTION mine(a int) RETURNS bigint BEGIN ATOMIC DELETE FROM a; SELECT 1; END"
+    assert does(atomic, call).loses == "yes"
+    assert does(function("BEGIN EXECUTE x; END"), call).unknown != ()
+    assert does(function("import os", "plpython3u"), call).unknown == (
+        "it is written in plpython3u, which is not read",
+    )
+
+
+def test_each_statement_that_runs_a_function_that_is_not_read_is_unknown() -> None:
+    for text in ("UPDATE t SET a = mine(a)", "INSERT INTO t SELECT mine(1)", "CREATE TABLE x AS SELECT mine(a) FROM t"):
+        assert does(text).unknown == ("it calls mine, which is not read",)
+    for text in ("CREATE VIEW x AS SELECT mine(a) FROM t", "UPDATE t SET a = lower(a), b = gen_random_uuid()"):
+        assert does(text).unknown == ()
+
+
 def test_names_of_with_are_no_tables() -> None:
     found = does("WITH gone AS (DELETE FROM a RETURNING id) INSERT INTO b SELECT id FROM gone JOIN c USING (id)")
     assert sorted(t.name for t in found.touched) == ["a", "b", "c"]

@@ -27,7 +27,7 @@ from tasks.gate.statements import (
     types,
     views,
 )
-from tasks.gate.statements.inside import with_calls
+from tasks.gate.statements.calls import with_calls
 from tasks.gate.statements.situation import Situation
 from tasks.gate.statements.transactions import transaction_rule
 
@@ -77,9 +77,10 @@ def effect_of(statement: ParsedStatement, situation: Situation) -> Effect:
     """What one statement does; an unknown kind is said to be unknown, never harmless."""
     rule = RULES.get(statement.kind)
     effect = _unknown(statement) if rule is None else rule(statement, situation)
+    effect = with_calls(effect, statement, situation)
     found = transaction_rule(statement, situation.major)
     effect = effect.model_copy(update={"transaction": found.rule, "transaction_note": found.because})
-    return _among_new_tables(with_calls(effect, statement), situation)
+    return _among_new_tables(effect, situation)
 
 
 def _placed(tag: str, statement: ParsedStatement, situation: Situation) -> Effect:

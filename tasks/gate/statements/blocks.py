@@ -1,20 +1,24 @@
-"""DO: what the block runs, statement by statement, as far as it can be read before it runs."""
+"""Code that a statement runs: a DO block, a function of this release, as far as it can be read before it runs."""
 
 from collections.abc import Callable
 
 from tasks.gate.effect import Effect, together
 from tasks.gate.sql import ParsedStatement
-from tasks.gate.statements.bodies import do_body
+from tasks.gate.statements.bodies import Body, do_body
 from tasks.gate.statements.situation import Situation
 
 
 def _do(statement: ParsedStatement, situation: Situation) -> Effect:
+    return inside("DO", do_body(statement), situation)
+
+
+def inside(kind: str, body: Body, situation: Situation) -> Effect:
+    """What a body does: its statements together, and what of it is unknown."""
     from tasks.gate.statements import effect_of  # the registry imports this file
 
-    body = do_body(statement)
-    inside = [effect_of(inner, situation) for inner in (*body.statements, *body.expressions)]
-    words = ", ".join(dict.fromkeys(effect.kind for effect in inside if effect.kind != "SELECT"))
-    found = together(f"DO ({words})" if words else "DO", inside)
+    each = [effect_of(statement, situation) for statement in (*body.statements, *body.expressions)]
+    words = ", ".join(dict.fromkeys(effect.kind for effect in each if effect.kind != "SELECT"))
+    found = together(f"{kind} ({words})" if words else kind, each)
     if not body.unknown:
         return found
     return found.model_copy(

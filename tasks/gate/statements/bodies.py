@@ -40,6 +40,37 @@ def do_body(statement: ParsedStatement) -> Body:
     return _body(tree)
 
 
+def function_body(statement: ParsedStatement) -> Body:
+    """The inside of a function or a procedure.
+
+    Args:
+        statement: of kind `create_function_stmt`.
+    """
+    node = statement.node
+    if node.sql_body.WhichOneof("node"):
+        return Body(statements=tuple(_inside(node.sql_body, statement)))
+    found = {item.def_elem.defname: item.def_elem.arg for item in node.options}
+    language = found["language"].string.sval.lower() if "language" in found else "sql"
+    try:
+        if language == "plpgsql":
+            return _body(sql.plpgsql(statement.text))
+        if language == "sql" and "as" in found:
+            return Body(statements=sql.statements(found["as"].list.items[0].string.sval))
+    except NotSql:
+        return Body(unknown=("its body cannot be read",))
+    return Body(unknown=(f"it is written in {language}, which is not read",))
+
+
+def _inside(node: Any, around: ParsedStatement) -> Iterator[ParsedStatement]:
+    """The statements of BEGIN ATOMIC; RETURN alone computes a value."""
+    kind = node.WhichOneof("node")
+    if kind == "list":
+        for item in node.list.items:
+            yield from _inside(item, around)
+    elif kind != "return_stmt" and (found := sql.inner_statement(node, around)) is not None:
+        yield found
+
+
 def _body(tree: Any) -> Body:
     statements: list[ParsedStatement] = []
     expressions: list[ParsedStatement] = []

@@ -9,14 +9,15 @@ from tasks.gate.statements.situation import Situation
 from tasks.gate.statements.touching import queried
 
 
-def _create(statement: ParsedStatement, _situation: Situation) -> Effect:
+def _create(statement: ParsedStatement, situation: Situation) -> Effect:
     node = statement.node
     what = "PROCEDURE" if node.is_procedure else "FUNCTION"
-    name = ".".join(sql.parts(node.funcname))
+    names = sql.parts(node.funcname)
+    situation.functions.setdefault(names[-1], []).append(statement)
     reads = queried(sql.inner(node.sql_body)) if node.sql_body.WhichOneof("node") else ()
     return Effect(
         kind=f"CREATE {'OR REPLACE ' if node.replace else ''}{what}",
-        touched=(Touched(name=name, kind=what.lower()), *reads),
+        touched=(Touched(name=".".join(names), kind=what.lower()), *reads),
     )
 
 

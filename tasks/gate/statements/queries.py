@@ -1,37 +1,20 @@
 """Queries, and statements around another statement: EXPLAIN, PREPARE, DECLARE, EXECUTE, CALL."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from tasks.gate import sql
 from tasks.gate.effect import Effect, Touched
 from tasks.gate.sql import ParsedStatement
-from tasks.gate.statements.built_in import STEADY
 from tasks.gate.statements.situation import Situation
 from tasks.gate.statements.touching import dotted, queried
 from tasks.gate.statements.transactions import OFF
-
-# Volatile functions of PostgreSQL that a migration calls for their own sake, each judged by its name where it matters.
-CALLED = (
-    "setval nextval currval lastval set_config pg_notify clock_timestamp timeofday pg_sleep random setseed"
-    " gen_random_uuid uuidv4 uuidv7 pg_advisory_lock pg_advisory_lock_shared pg_try_advisory_lock pg_advisory_unlock"
-    " pg_advisory_unlock_all pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_xact_lock"
-    " pg_relation_size pg_table_size pg_total_relation_size pg_database_size pg_indexes_size pg_xact_status"
-)
-KNOWN = STEADY.union(CALLED.split())
 
 
 def _select(statement: ParsedStatement, _situation: Situation) -> Effect:
     node = statement.node
     made = _into(node)
-    calls = tuple(dict.fromkeys(unknown_calls(node)))
-    return Effect(
-        kind="SELECT INTO" if made else "SELECT",
-        touched=(*made, *queried(node)),
-        work="unknown" if calls else "rows",
-        loses="maybe" if calls else "no",
-        unknown=calls,
-    )
+    return Effect(kind="SELECT INTO" if made else "SELECT", touched=(*made, *queried(node)), work="rows")
 
 
 def _into(node: Any) -> tuple[Touched, ...]:
@@ -40,26 +23,9 @@ def _into(node: Any) -> tuple[Touched, ...]:
     return (Touched(name=dotted(node.into_clause.rel), kind="table", new=True),)
 
 
-def unknown_calls(node: Any) -> Iterator[str]:
-    """Functions that a SELECT without FROM calls, which is how a migration runs one; what they do is not read."""
-    if node.from_clause:
-        return
-    for found in sql.tree(node):
-        if type(found).DESCRIPTOR.name == "FuncCall":
-            names = sql.parts(found.funcname)
-            if names[0] != "pg_catalog" and (len(names) > 1 or names[-1] not in KNOWN):
-                yield f"it calls {'.'.join(names)}, which is not read"
-
-
 def _call(statement: ParsedStatement, _situation: Situation) -> Effect:
     name = ".".join(sql.parts(statement.node.funccall.funcname))
-    return Effect(
-        kind="CALL",
-        touched=(Touched(name=name, kind="procedure"),),
-        work="unknown",
-        loses="maybe",
-        unknown=(f"it calls {name}, which is not read",),
-    )
+    return Effect(kind="CALL", touched=(Touched(name=name, kind="procedure"),))
 
 
 def _execute(statement: ParsedStatement, _situation: Situation) -> Effect:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from tasks.gate.sql import ParsedStatement
+
 
 @dataclass
 class Situation:
@@ -9,4 +11,6 @@ class Situation:
 
     major: int
     new: set[str] = field(default_factory=set)  # relations that earlier statements of this release make, as written
+    functions: dict[str, list[ParsedStatement]] = field(default_factory=dict)  # made so far, by name without schema
+    reading: set[str] = field(default_factory=set)  # of those, the ones whose body is being read
     domains: frozenset[str] | None = None  # names of domains, without schema; None when nobody has asked the catalog
