@@ -4,7 +4,7 @@ from tasks.gate.model import digest_of
 from tasks.gate.plan import Plan, PlannedMigration, Problem, Purpose, State
 from tasks.gate.repair import COMPARED, Offer, chosen
 from tasks.occasion import Occasion
-from tasks.read_scripts import read_migrations
+from tasks.read_scripts import Reading, read_migrations
 from tasks.survey import Survey, survey
 
 # A database with tables of its own, besides the ledger: an empty ledger there has lost its history.
@@ -47,7 +47,7 @@ def plan_repair(occasion: Occasion) -> Plan:
         ledger_head=seen.ledger.head,
         migrations=seen.lines,
         pending=(offer.script,),
-        problems=(*seen.ledger_problems, *seen.tool.explain(read.problems)),
+        problems=(*seen.ledger_problems, *seen.tool.explain((*read.problems, *_cut(offer, read)))),
         hazards=(*_compared(offer), *_consequences(seen, lines), *read.hazards, *_left(left)),
         effects=read.effects,
         policy_digest=digest_of(occasion.policy),
@@ -61,6 +61,20 @@ def plan_repair(occasion: Occasion) -> Plan:
 
 def _compared(offer: Offer) -> tuple[str, ...]:
     return (UNSEEN,) if offer.kind in COMPARED else ()
+
+
+def _cut(offer: Offer, read: Reading) -> list[Problem]:
+    """A repair and its row are one transaction, so what needs several cannot be repaired by running it here."""
+    if not read.segments:
+        return []
+    return [
+        Problem(
+            tag=offer.tag,
+            kind="no-transaction",
+            cause=f"{offer.tag} cannot run in one transaction, in which its row would have to be written",
+            remedy=f"run its statements by hand, then `gate repair mark {offer.tag}`; or generate it anew",
+        )
+    ]
 
 
 def _consequences(seen: Survey, lines: tuple[PlannedMigration, ...]) -> list[str]:

@@ -19,8 +19,9 @@ from tasks.drizzle.failures import (
 )
 from tasks.drizzle.ledger import beside_parameters, look_at_ledger, read_ledger
 from tasks.gate.errors import Refused
+from tasks.gate.own_limits import part_of
 from tasks.gate.plan import Ledger, Migration
-from tasks.gate.segment import Part, whole
+from tasks.gate.segment import Part
 from tasks.gate.wording import count
 
 __all__ = ["CommitUnknown", "Observer", "StatementFailed", "TransactionEnded", "apply"]
@@ -115,7 +116,7 @@ def apply(
         raise
     try:
         by_tag = {migration.tag: migration for migration in pending}
-        for part in [whole(m.tag, m.statements) for m in pending] if parts is None else parts:
+        for part in [part_of(m.tag, m.statements) for m in pending] if parts is None else parts:
             _run(connection, by_tag[part.tag], part, observer)
             _refuse_another_transaction(connection, by_tag[part.tag], part, transaction)
             if part.whole and not scripts:

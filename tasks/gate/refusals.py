@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from tasks.gate import sql
 from tasks.gate.alone import alone
+from tasks.gate.own_limits import LIMITS, is_harmless
 from tasks.gate.plan import Problem
 from tasks.gate.segment import Alone, Kind
 from tasks.gate.segments import ENDS
@@ -25,11 +26,7 @@ TRANSACTION_WORDS = {
 }
 # Settings that belong to whoever applies: its limits, its role, and how bytes become text.
 OURS = {
-    "lock_timeout",
-    "statement_timeout",
-    "transaction_timeout",
-    "idle_in_transaction_session_timeout",
-    "idle_session_timeout",
+    *LIMITS,
     "role",
     "session_authorization",
     "client_encoding",
@@ -71,7 +68,8 @@ def _refusals(statement: ParsedStatement, major: int, *, one_transaction: bool) 
         verdict = judge(statement.node)
     else:
         verdict = _rule(statement, major, one_transaction=one_transaction)
-    verdicts = [verdict, *(_session(name) for name in sql.settings(statement))]
+    taken = not one_transaction and is_harmless(statement)
+    verdicts = [verdict, *(_session(name) for name in sql.settings(statement) if not taken)]
     return [verdict for verdict in verdicts if verdict is not None]
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tasks.gate import sql
 from tasks.gate.alone import alone
 from tasks.gate.new_values import NewValues
+from tasks.gate.own_limits import mixes
 from tasks.gate.places import first_line
 from tasks.gate.plan import Migration
 from tasks.gate.segment import Alone, Part, Segment, Statement
@@ -91,7 +92,8 @@ def _items(migration: Migration, found: Sequence[ParsedStatement], breaks: Break
         if not here:
             continue
         ends = [(migration.tag, number) in breaks for number, _ in here]
-        if not any(_ends(s) or alone(s, major) for _, s in here) and not any(ends[1:]):
+        cut = any(ends[1:]) or mixes([s for _, s in here]) or any(_ends(s) or alone(s, major) for _, s in here)
+        if not cut:
             line = first_line(migration.statements, piece)
             text = migration.statements[piece]
             yield _Item(ends[0], Statement(tag=migration.tag, index=index, line=line, text=text))
@@ -101,8 +103,8 @@ def _items(migration: Migration, found: Sequence[ParsedStatement], breaks: Break
             if _ends(s):
                 yield _Item(ends_before=True)
             else:
-                cut = Statement(tag=migration.tag, index=index, line=s.line, text=s.text)
-                yield _Item(ends[offset], cut, alone(s, major))
+                own = Statement(tag=migration.tag, index=index, line=s.line, text=s.text)
+                yield _Item(ends[offset], own, alone(s, major))
 
 
 @dataclass

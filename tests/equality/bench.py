@@ -23,6 +23,7 @@ from tasks.drizzle.ledger import read_ledger
 from tasks.gate.errors import GateError
 from tasks.gate.plan import Plan
 from tasks.make_plan import make_plan
+from tasks.run_segments import run_plan
 from tasks.tool import DRIZZLE
 from tests.equality.node import Drizzle, DrizzleFailed
 
@@ -126,14 +127,7 @@ class Bench:
     def _apply(self, plan: Plan, url: SecretStr) -> End:
         with postgres.connect(url, purpose="equality", statement_timeout_ms=0) as connection:
             try:
-                DRIZZLE.apply(
-                    connection,
-                    generation=plan.generation,
-                    schema=plan.ledger_schema,
-                    table=plan.ledger_table,
-                    pending=plan.pending,
-                    ledger_head=plan.ledger_head,
-                )
+                run_plan(connection, plan)
             except GateError as failure:
                 code = str(failure.nouns.get("sqlstate") or "failed")
                 tag = failure.nouns.get("tag")

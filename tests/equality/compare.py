@@ -68,7 +68,7 @@ def compare(bench: Bench, folder: Path, *, halves: bool = True, kit: bool = Fals
         _same(bench, found, folder, [(bench.by_kit, folder)], (expected, "drizzle-kit"))
     if halves and not expected.end.code and not end.code:
         _hand_over(bench, found, folder, expected)
-    if expected.end.code or end.code:
+    if expected.end.code or (end.code and not found.differences):
         one_by_one(bench, found, folder)
     return found
 

@@ -31,6 +31,8 @@ def _last_day(found: Found, drizzle: End, gate: End, *, silent: bool) -> None:
     if not drizzle.code and silent and gate.code == "refused: skipped":
         found.word = "better"
         found.notes.append(f"one a day, Drizzle skips silently what Gate refuses: {gate.tag}")
+    elif not drizzle.code and gate.refused and found.word == "better":
+        found.notes.append(f"one a day, Drizzle says success, and Gate: {gate.code}")
     elif not drizzle.code:
         found.differences.append(f"one a day, Drizzle applies it, and Gate ends with {gate}")
     elif gate.code and not gate.refused and drizzle.code != gate.code:

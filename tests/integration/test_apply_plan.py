@@ -126,6 +126,13 @@ def test_a_statement_gets_the_limits_of_its_rehearsal_even_after_one_that_change
     assert shop.sql("select * from limits") == [("60ms", "6s")]
 
 
+def test_limits_that_a_piece_sets_for_itself_end_with_the_statement_that_sets_them(shop: Shop):
+    shop.sql("create table limits (locks text)")
+    plan = shop.plan("set lock_timeout = 0; insert into limits values (current_setting('lock_timeout'));")
+    apply_plan(shop.release(plan), plan, NOT_REHEARSED)
+    assert shop.sql("select * from limits") == [("60ms",)]
+
+
 def test_a_statement_far_slower_than_its_rehearsal_is_ended(shop: Shop):
     plan = shop.plan("select pg_sleep(30);")
     release = shop.release(plan, policy={"apply": {**QUICK["apply"], "statement_timeout_floor_ms": 200}})

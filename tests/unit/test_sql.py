@@ -4,6 +4,7 @@ import pytest
 
 from tasks.drizzle.text import migration
 from tasks.gate import sql
+from tasks.gate.own_limits import part_of
 from tasks.gate.plan import Problem, Rollback
 from tasks.gate.refusals import JUDGES
 from tasks.gate.sql import NotSql, statements
@@ -114,10 +115,6 @@ def test_what_no_transaction_takes_is_refused(text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("SET lock_timeout = 0", "it changes lock_timeout"),
-        ("SET LOCAL statement_timeout = '1h'", "it changes statement_timeout"),
-        ('SET "Lock_Timeout" TO 5', "it changes lock_timeout"),
-        ("RESET statement_timeout", "it changes statement_timeout"),
         ("SET ROLE owner", "it changes role"),
         ("RESET ROLE", "it changes role"),
         ("SET SESSION AUTHORIZATION app", "it changes session_authorization"),
@@ -132,6 +129,32 @@ def test_what_changes_the_session_of_whoever_applies_is_refused(text: str, what:
     found = problem(text)
     assert found.kind == "session"
     assert found.cause.startswith(f"0000_x.sql, line 1: {what}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET lock_timeout = 0",
+        "SET LOCAL statement_timeout = '1h'",
+        'SET "Lock_Timeout" TO 5',
+        "RESET statement_timeout",
+        "SET idle_in_transaction_session_timeout = 0",
+        "SET client_encoding = 'UTF8'",
+        "SET NAMES 'utf-8'",
+    ],
+)
+def test_a_migrations_own_limits_are_taken_as_pg_dump_writes_them(text: str) -> None:
+    assert read(text)[0] == ()
+
+
+def test_a_piece_that_sets_limits_for_itself_is_cut_so_that_ours_hold_again_behind_it() -> None:
+    part = part_of("0000_x", ("select 1; select 2;", "set lock_timeout = 0;\nalter table a add b int;\n", "select 3;"))
+    assert [(s.index, s.line, s.text.strip()) for s in part.statements] == [
+        (0, 1, "select 1; select 2;"),
+        (1, 1, "set lock_timeout = 0"),
+        (2, 2, "alter table a add b int"),
+        (3, 3, "select 3;"),
+    ]
 
 
 def test_rows_for_copy_are_named_as_such() -> None:
