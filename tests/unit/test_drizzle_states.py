@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.drizzle.states import States, states
@@ -332,6 +332,7 @@ MIGRATIONS = st.lists(st.tuples(TAGS, TIMES, TEXTS), max_size=4, unique_by=lambd
 ROWS = st.lists(st.tuples(st.none() | TAGS, st.none() | TIMES, TEXTS), max_size=4)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([0, 1]), MIGRATIONS, ROWS, st.integers(0, 4))
 def test_without_a_problem_exactly_that_is_pending_which_drizzle_would_run(
     generation: int, files: list[tuple[str, int, str]], ledger: list[tuple[str, int, str]], kept: int

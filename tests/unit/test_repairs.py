@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.drizzle.repairs import repairs
@@ -145,6 +145,7 @@ ROWS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from([(0, False), (1, True), (1, False)]), FILES, ROWS, st.booleans())
 def test_a_repair_mends_what_it_says_and_touches_no_other_row(
     shape: tuple[int, bool], files: list[str], ledger: list[tuple[str | None, int | None, str]], populated: Any
