@@ -124,7 +124,8 @@ def served(bench: Bench) -> Answer:
 
 
 def _wanted(settings: Settings) -> bool:
-    return any((settings.slack_bot_token, settings.slack_signing_secret, settings.slack_app_token))
+    secrets = (settings.slack_bot_token, settings.slack_signing_secret, settings.slack_app_token)
+    return settings.slack_channel is not None or any(secrets)
 
 
 def _missing(settings: Settings) -> list[str]:

@@ -25,8 +25,9 @@ def doors_wanted(settings: Settings) -> bool:
 
 
 def slack_wanted(settings: Settings) -> bool:
-    """True when any of Slack's secrets is there; which one is missing is said when the place is made."""
-    return any((settings.slack_bot_token, settings.slack_signing_secret, settings.slack_app_token))
+    """True when any of Slack's settings is there; which one is missing is said when the place is made."""
+    secrets = (settings.slack_bot_token, settings.slack_signing_secret, settings.slack_app_token)
+    return settings.slack_channel is not None or any(secrets)
 
 
 @contextlib.contextmanager

@@ -84,6 +84,8 @@ class SlackMessages:
                 log.warning("%s", error.message, extra={"release": followed.record.release})
                 followed.next_try = time.monotonic() + followed.pause
                 followed.pause = min(LONG_PAUSE, followed.pause * 2)
+                ended = followed.record.last("closed")
+                followed.done = ended is not None and not _recent(ended.at)
             if followed.done:
                 del self._followed[followed.record.release]
 
@@ -125,9 +127,11 @@ class SlackMessages:
         followed.drawn, followed.redraw_at = len(record.events), time.monotonic() + _until_redrawn(drawn, now)
 
     def _void_what_was_lost(self, followed: Followed, now: datetime) -> None:
-        for binding in bindings(followed.record.events):
+        found = bindings(followed.record.events)
+        given_up = sum(binding.voided for binding in found)
+        for binding in found:
             mine = followed.mine is not None and followed.mine.id == binding.id
-            if binding.lost(now) and not binding.voided and not mine:
+            if binding.lost(now, given_up) and not mine:
                 void(followed.record, binding, "whoever posted it is not heard of any more")
 
     def _post(self, followed: Followed, drawn: Drawing) -> None:

@@ -11,6 +11,7 @@ from tasks.gate.model import Model
 from tasks.gate.wording import parse_moment
 
 KIND = "slack"  # the kind of these events; anybody may write them, whoever acts on the release
+LONGEST = 6  # doublings
 STALE = timedelta(seconds=90)  # a message that was being posted for longer than that is taken for lost
 
 
@@ -45,9 +46,15 @@ class Binding(Model):
     file: str = ""
     sha256: str = ""
 
-    def lost(self, now: datetime) -> bool:
-        """True when whoever was posting it is not heard of any more."""
-        return not self.ts and now - self.begun_at > STALE
+    def lost(self, now: datetime, given_up: int = 0) -> bool:
+        """True when whoever was posting it is not heard of any more.
+
+        Args:
+            now: the moment of the question.
+            given_up: how many messages were void before: while Slack is away, replicas must not void each other's
+                intents for ever, so each waits twice as long as the one before.
+        """
+        return not self.ts and not self.voided and now - self.begun_at > STALE * 2 ** min(given_up, LONGEST)
 
 
 def bindings(events: Sequence[Event]) -> tuple[Binding, ...]:

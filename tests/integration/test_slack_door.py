@@ -11,13 +11,16 @@ from typing import Any
 import httpx
 import pytest
 
+from config.policy import Policy
 from flows.web import slack_messages
+from flows.web.run import serving_doors
 from tasks.clients.object_store import Unreachable
 from tasks.decide import decide
+from tasks.gate.errors import ConfigurationError
 from tasks.gate.slack_binding import bindings
 from tasks.record import Record
 from tasks.target_log import TargetLog
-from tests.integration.slack_stage import ANN, GUEST, JON, MIRA, Stage, stage, wait_until
+from tests.integration.slack_stage import ANN, GUEST, JON, MIRA, Stage, slack_settings, stage, wait_until
 from tests.servers.slack import CHANNEL, Workspace, send, workspace
 from tests.servers.slack_limits import as_read
 
@@ -320,3 +323,20 @@ def test_where_slack_names_no_app_the_signature_alone_tells_it(here: Stage, monk
     here.ask()
     here.press()
     assert len(here.decisions()) == 1
+
+
+@pytest.mark.parametrize(
+    ("left_out", "named"),
+    [
+        ("slack_channel", "GATE_SLACK_CHANNEL"),
+        ("slack_bot_token", "GATE_SLACK_BOT_TOKEN"),
+        ("slack_signing_secret", "GATE_SLACK_SIGNING_SECRET"),
+    ],
+)
+def test_half_a_configuration_is_refused_by_name(slack: Workspace, tmp_path: Path, left_out: str, named: str):
+    settings = slack_settings(slack, tmp_path, **{left_out: None})
+    with (
+        pytest.raises(ConfigurationError, match=f"Slack is configured, but {named} is not set"),
+        serving_doors(settings, Policy),
+    ):
+        raise AssertionError("it began to serve")
