@@ -88,12 +88,14 @@ def _bound(listen: str) -> socket.socket:
     host = host.removeprefix("[").removesuffix("]")
     try:
         family = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, int(port)), family=family, backlog=256)
+        bound = socket.create_server((host, int(port)), family=family, backlog=256)
     except OSError as error:
         raise ConfigurationError(
             f"gate serve cannot listen on {listen}: {error.strerror or error}",
             hint="set GATE_SERVE_LISTEN to a free address of this machine, as host:port",
         ) from None
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each answer on a kept line waits for 40 ms
+    return bound
 
 
 def _config(app: Starlette) -> uvicorn.Config:

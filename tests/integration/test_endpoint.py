@@ -17,6 +17,7 @@ from config.settings import Settings
 from flows.web import endpoint, limits
 from flows.web.run import serving_doors
 from tasks.clients.object_store import Unreachable
+from tasks.gate.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -154,3 +155,12 @@ def test_a_store_that_is_away_costs_its_figures_only(address: str, monkeypatch: 
     assert said.status_code == 200
     assert "gate_store_up 0.0" in said.text
     assert "gate_http_answers_total" in said.text
+
+
+def test_an_address_that_is_taken_is_one_line_with_what_to_do(address: str, tmp_path: Path):
+    settings = Settings.model_validate(
+        {"store_url": tmp_path.as_uri(), "serve_listen": address.removeprefix("http://")}
+    )
+    with pytest.raises(ConfigurationError, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use"):
+        with serving_doors(settings, Policy):
+            raise AssertionError("it began to serve")
