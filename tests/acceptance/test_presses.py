@@ -74,7 +74,7 @@ def noise(replicas: Replicas) -> Iterator[None]:
             while not over.wait(0.01):
                 try:
                     client.post(f"{replicas.next_address()}/slack/interactions", content=b"payload=" + b"x" * 20_000)
-                    client.get(f"{replicas.next_address()}/metrics")
+                    client.get(f"{replicas.next_address()}/nowhere")
                 except httpx.HTTPError:
                     continue
 

@@ -161,6 +161,6 @@ def test_an_address_that_is_taken_is_one_line_with_what_to_do(address: str, tmp_
     settings = Settings.model_validate(
         {"store_url": tmp_path.as_uri(), "serve_listen": address.removeprefix("http://")}
     )
-    with pytest.raises(ConfigurationError, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use"):
-        with serving_doors(settings, Policy):
-            raise AssertionError("it began to serve")
+    taken = pytest.raises(ConfigurationError, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use")
+    with taken, serving_doors(settings, Policy):
+        raise AssertionError("it began to serve")
