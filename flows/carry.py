@@ -25,7 +25,7 @@ from tasks.release import Release
 from tasks.steps import close, open, sweep
 from tasks.steps.plan import touched_production
 from tasks.target_log import TargetLog
-from tasks.tool import tool
+from tasks.tool import tool_of
 from tasks.workshop import Workshop, look
 
 
@@ -45,7 +45,9 @@ def carry(todo: Checklist, wish: Wish) -> Outcome:
 
 def _carry(todo: Checklist, wish: Wish, store: ObjectStore) -> Outcome:
     if not wish.take_up:
-        tool().read_folder(wish.settings.migrations)  # a wrong folder is a slip of the pen, and opens no release
+        tool_of(wish.settings).read_folder(
+            wish.settings.migrations
+        )  # a wrong folder is a slip of the pen, and opens no release
     with Workshop(wish.settings, wish.policy, _identity(wish, store)) as workshop:
         workshop.take_lock()
         if wish.take_up:

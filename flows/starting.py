@@ -18,7 +18,7 @@ from tasks.gate.bundle import describe
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.evidence import Waiver
 from tasks.gate.following import ENDED
-from tasks.tool import tool
+from tasks.tool import tool_of
 
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MOST_ATTEMPTS = 50
@@ -54,7 +54,7 @@ def start(settings: Settings, waivers: Sequence[Waiver], *, by: str, commit: str
     if not url:
         raise ConfigurationError("no Prefect API is configured", hint="export PREFECT_API_URL=http://host:4200/api")
     commit = _commit(commit, settings.migrations)
-    tool().read_folder(settings.migrations)  # a wrong folder is a slip of the pen, and starts nothing
+    tool_of(settings).read_folder(settings.migrations)  # a wrong folder is a slip of the pen, and starts nothing
     files = bundle.read_files(settings)
     sent = describe(files, commit)
     if sent.files:  # what is too much to name is too much to say the authors of

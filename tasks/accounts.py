@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import psycopg
-from psycopg import sql
 from pydantic import SecretStr
 
 from tasks.clients import canonical, postgres
@@ -20,12 +19,12 @@ from tasks.gate.wording import size
 from tasks.kill_points import reached
 from tasks.release import Release
 from tasks.swap import Swapping
+from tasks.tool import tool
 from tasks.workshop import production_url
 
 HOURS_MS = 21_600_000  # reading every row of a large database, in ms
 SALVAGE_BYTES = 100_000_000  # of CSV in all; more stays in the failed database alone
 WHOLE = 1 << 32  # rows carry the low half of a transaction id
-MIGRATION = "select xmin::text::bigint from {} where hash = %s order by id desc limit 1"
 
 
 class TooMuch(GateError):
@@ -105,8 +104,8 @@ def _migration(failed: Connection, plan: Plan | None) -> int | None:
     """The migration's transaction, as the ledger row that it wrote carries it."""
     if plan is None or not plan.pending or plan.purpose is not Purpose.RELEASE:
         return None
-    ledger = sql.Identifier(plan.ledger_schema, plan.ledger_table)
-    row = failed.execute(sql.SQL(MIGRATION).format(ledger), [plan.pending[-1].hash]).fetchone()
+    query = tool(plan.tool).transaction_of(plan.ledger_schema, plan.ledger_table, plan.pending[-1])
+    row = failed.execute(query).fetchone()
     return int(row[0]) if row else None
 
 

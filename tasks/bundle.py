@@ -7,10 +7,10 @@ from pathlib import Path
 from config.settings import Settings
 from tasks.clients.object_store import AlreadyThere, NotThere, ObjectStore
 from tasks.clients.owned_folder import owned_folder, sweep_folders
-from tasks.drizzle.files import read_bytes
-from tasks.drizzle.journal import JOURNAL
 from tasks.gate.bundle import MIGRATIONS, ROLLBACKS, Bundle, describe, differences, pack, refuse_unfit, unpack
 from tasks.gate.errors import Refused
+from tasks.migration_files import read_bytes
+from tasks.tool import tool_of
 
 PREFIX = "gate-bundle-"
 
@@ -21,7 +21,8 @@ def read_files(settings: Settings) -> dict[str, bytes]:
     Raises:
         Refused: a file leads out of its folder, cannot be read, or all are too large.
     """
-    own = _sql(settings.migrations) | ({JOURNAL} if (settings.migrations / JOURNAL).is_file() else set())
+    journal = tool_of(settings).journal
+    own = _sql(settings.migrations) | ({journal} if journal and (settings.migrations / journal).is_file() else set())
     back = settings.rollback_folder
     if back.is_relative_to(settings.migrations) and back != settings.migrations:
         inside = f"{back.relative_to(settings.migrations).as_posix()}/"

@@ -8,10 +8,10 @@ from config.settings import Settings
 from tasks.clients.git_files import files_at
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.identity import Identity
-from tasks.gate.plan import Folder, Ledger, LedgerRow, Plan
+from tasks.gate.plan import Folder, Ledger, Plan
 from tasks.make_plan import rollback_folder
 from tasks.read_scripts import read_migrations, read_rollbacks
-from tasks.tool import tool
+from tasks.tool import Tool, ledger_place, tool_of
 
 
 def compare_folders(settings: Settings, base: str, major: int) -> Plan:
@@ -26,9 +26,9 @@ def compare_folders(settings: Settings, base: str, major: int) -> Plan:
         ConfigurationError: no repository, no such commit, or no folder here.
         Refused: the folder cannot be read as the tool reads it.
     """
-    using = tool()
+    using = tool_of(settings)
     folder = using.read_folder(settings.migrations)
-    ledger = _as_if_applied(_folder_of(settings.migrations, base), folder, settings)
+    ledger = _as_if_applied(_folder_of(using, settings.migrations, base), folder, settings)
     lines, pending, problems = using.states(folder, ledger, time.time_ns() // 1_000_000)
     reading = read_migrations(pending, major)
     found = using.rollbacks(folder, rollback_folder(settings), pending)
@@ -54,7 +54,7 @@ def compare_folders(settings: Settings, base: str, major: int) -> Plan:
     )
 
 
-def _folder_of(migrations: Path, base: str) -> Folder | None:
+def _folder_of(using: Tool, migrations: Path, base: str) -> Folder | None:
     """The same folder at another commit; None when it held no migrations there."""
     files = files_at(migrations, base)
     with tempfile.TemporaryDirectory(prefix="gate-base-") as made:
@@ -63,22 +63,23 @@ def _folder_of(migrations: Path, base: str) -> Folder | None:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         try:
-            return tool().read_folder(folder)
+            return using.read_folder(folder)
         except ConfigurationError:
             return None
 
 
 def _as_if_applied(before: Folder | None, folder: Folder, settings: Settings) -> Ledger:
     migrations = before.migrations if before else ()
+    schema, table = ledger_place(settings)
+    written = tool_of(settings).rows.written
     return Ledger(
-        schema_name=settings.migrations_schema,
-        table=settings.migrations_table,
+        schema_name=schema,
+        table=table,
         exists=True,
         schema_exists=True,
         has_name=folder.generation == 1,
         rows=tuple(
-            LedgerRow(id=number, hash=m.hash, created_at=m.created_at, name=m.name)
-            for number, m in enumerate(migrations, 1)
+            written(m, folder.generation).model_copy(update={"id": number}) for number, m in enumerate(migrations, 1)
         ),
     )
 

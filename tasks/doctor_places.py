@@ -11,10 +11,10 @@ from tasks.clients.health import ask_health, shown
 from tasks.clients.stores import proves_conditional_writes
 from tasks.doctor_bench import Bench
 from tasks.doctor_servers import SKEW_S
-from tasks.drizzle.folder import read_folder
 from tasks.gate.wording import count, duration, listing
 from tasks.preflight.check import Answer, Check, failed, not_configured, passed, warned
 from tasks.preflight.team_commands import command_checks
+from tasks.tool import tool_of
 
 TIMEOUT_S = 5.0
 AWS = "https://s3.amazonaws.com"
@@ -38,7 +38,7 @@ def settings(bench: Bench) -> Answer:
 
 def migrations(bench: Bench) -> Answer:
     """Read the folder of migrations as the plan will."""
-    folder = read_folder(bench.settings.migrations)
+    folder = tool_of(bench.settings).read_folder(bench.settings.migrations)
     if not folder.migrations:
         return warned(f"{folder.path} holds no migration", hint="run drizzle-kit generate, or set GATE_MIGRATIONS")
     kind = "journal" if folder.generation == 0 else "folders"

@@ -8,9 +8,9 @@ from tasks.clients.child import connection_environment, start
 from tasks.clients.programs import find
 from tasks.clients.scratch import scratch_server
 from tasks.doctor_bench import Bench
-from tasks.drizzle.ledger import read_ledger
 from tasks.gate.wording import count, duration
 from tasks.preflight.check import Answer, Check, failed, passed, warned
+from tasks.tool import ledger_place, tool_of
 
 MAGIC = b"PGDMP"  # the first bytes of every archive in pg_dump's custom format
 DUMP_S = 60.0  # until the first byte: pg_dump reads the whole catalogue before it writes, in seconds
@@ -28,9 +28,9 @@ def production(bench: Bench) -> Answer:
 
 
 def ledger(bench: Bench) -> Answer:
-    """Read Drizzle's table."""
-    schema, table = bench.settings.migrations_schema, bench.settings.migrations_table
-    found = read_ledger(bench.production(), schema, table)
+    """Read the migrations table."""
+    schema, table = ledger_place(bench.settings)
+    found = tool_of(bench.settings).read_ledger(bench.production(), schema, table)
     if not found.exists:
         return warned(
             f"{schema}.{table} does not exist on production: every migration would be pending",
@@ -49,7 +49,7 @@ def staging(bench: Bench) -> Answer:
         )
     who = bench.staging_identity()
     assert who is not None, "staging answered"
-    rows = len(read_ledger(connection, bench.settings.migrations_schema, bench.settings.migrations_table).rows)
+    rows = len(tool_of(bench.settings).read_ledger(connection, *ledger_place(bench.settings)).rows)
     return passed(f"{who.database}, PostgreSQL {who.server_version}, {count(rows, 'row')} in its migrations table")
 
 

@@ -24,7 +24,7 @@ from tasks.gate.take_back import unknown_tag
 from tasks.gate.undo import changed
 from tasks.replay import STATEMENT_MS, replay
 from tasks.scratch_for_drafts import scratch_for_drafts
-from tasks.tool import tool
+from tasks.tool import ledger_place, tool, tool_of
 
 MOST_RENAMES = 500
 
@@ -54,20 +54,20 @@ def write_draft(settings: Settings, tag: str) -> Written:
         ConfigurationError: there is no such migration, or it has rollback SQL.
         Refused: the history before it, or the migration itself, does not run from empty.
     """
-    folder = tool().read_folder(settings.migrations)
+    using = tool_of(settings)
+    folder = using.read_folder(settings.migrations)
     migration = next((m for m in folder.migrations if m.tag == tag), None)
     if migration is None:
         raise unknown_tag(tag, folder)
     file = settings.rollback_folder / f"{tag}.sql"
-    found = tool().rollbacks(folder, settings.rollback_folder, [migration])
+    found = using.rollbacks(folder, settings.rollback_folder, [migration])
     if found.rollbacks or found.drafts or file.exists():
         there = found.rollbacks[0].file if found.rollbacks else found.drafts.get(tag, file.name)
         raise ConfigurationError(
             f"{tag} has {there} already", hint="a draft overwrites nothing: move that file away first"
         )
     with scratch_for_drafts(settings) as (scratch, programs):
-        ledger = (settings.migrations_schema, settings.migrations_table)
-        draft, trial = draft_rollback(scratch, programs, folder, tag, ledger)
+        draft, trial = draft_rollback(scratch, programs, folder, tag, ledger_place(settings))
     text = draft_text(migration, draft, trial)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("x", encoding="utf-8") as new:

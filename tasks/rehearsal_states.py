@@ -10,17 +10,17 @@ from tasks.clients.fingerprints import take
 from tasks.clients.programs import Programs
 from tasks.clients.schema_text import schema_text
 from tasks.clients.shapes import read_contents, read_shapes
-from tasks.drizzle.ledger import read_ledger
 from tasks.gate.fingerprint import Fingerprint
 from tasks.gate.losses import Shape, large_object_losses, pairs, sequence_losses, table_losses
 from tasks.gate.plan import Ledger, Plan
+from tasks.tool import tool
 
 PATIENCE_MS = 21_600_000  # a statement on the scratch server may take six hours, in ms
 LEDGER_NAMES = """
 select quote_ident(%(schema)s),
        format('%%I.%%I', %(schema)s::text, %(table)s::text),
-       case when to_regclass(format('%%I.%%I', %(schema)s::text, %(table)s::text)) is not null
-            then pg_get_serial_sequence(format('%%I.%%I', %(schema)s::text, %(table)s::text), 'id') end
+       (select pg_get_serial_sequence(attrelid::regclass::text, attname) from pg_attribute
+         where attrelid = to_regclass(format('%%I.%%I', %(schema)s::text, %(table)s::text)) and attname = 'id')
 """
 
 
@@ -43,7 +43,7 @@ def look(url: SecretStr, plan: Plan, programs: Programs) -> Seen:
         postgres.connect(url, purpose="look", read_only=True, statement_timeout_ms=PATIENCE_MS) as connection,
     ):
         text = pool.submit(schema_text, url, programs, exclude_ledger=(plan.ledger_schema, plan.ledger_table))
-        ledger = read_ledger(connection, plan.ledger_schema, plan.ledger_table)
+        ledger = tool(plan.tool).read_ledger(connection, plan.ledger_schema, plan.ledger_table)
         names = ledger_names(connection, plan)
         return Seen(
             url=url,

@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from tasks.clients.open_transaction import abandon, transaction_id
-from tasks.drizzle.ledger import beside_parameters
-from tasks.gate.plan import Migration, Plan, Rollback
+from tasks.gate.errors import GateError
+from tasks.gate.plan import Ledger, LedgerRow, Plan, Rollback
+from tasks.gate.progress import without_own_rows
 from tasks.gate.rehearsal_failures import withheld
 from tasks.gate.rollback_order import RollbackFailed, RollbackUnknown, in_reverse, missing_rollbacks
+from tasks.tool import tool
 
 __all__ = ["Observer", "RollbackFailed", "RollbackUnknown", "missing_rollbacks", "roll_back"]
 
@@ -21,12 +23,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 BEGIN = "begin transaction isolation level read committed read write"
 LOCK_TIMEOUT = "select pg_catalog.set_config('lock_timeout', %s, true)"
 LOCK_LEDGER = "lock table {ledger} in access exclusive mode"
-LEDGER_COLUMNS = (
-    "select attname from pg_catalog.pg_attribute"
-    " where attrelid = pg_catalog.to_regclass(%s) and attnum > 0 and not attisdropped"
-)
-READ_LEDGER = "select id, hash, created_at, {name} from {ledger} order by id"
-FORGET = "delete from {ledger} where id = any(%s)"
 
 
 class Observer(Protocol):
@@ -43,13 +39,6 @@ class Observer(Protocol):
     def committing(self, connection: Connection) -> None:
         """Called just before COMMIT."""
         ...
-
-
-class _Row(NamedTuple):
-    id: int
-    hash: str
-    created_at: int | None
-    name: str | None
 
 
 def roll_back(
@@ -103,32 +92,27 @@ def first_line(error: psycopg.Error) -> str:
     return withheld(said, error.sqlstate or "")
 
 
-def _ledger_under_lock(connection: Connection, plan: Plan, count: int) -> tuple[list[_Row], list[_Row]]:
+def _ledger_under_lock(connection: Connection, plan: Plan, count: int) -> tuple[Ledger, list[LedgerRow]]:
     """The rows to keep and the plan's own; fails unless the newest rows are exactly those of the plan."""
     connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=_ledger(plan)))
-    rows = _rows(connection, plan)
-    kept, ours = rows[: len(rows) - count], rows[len(rows) - count :]
-    if len(rows) < count or not all(map(_same, ours, plan.pending)):
+    ledger = _read(connection, plan)
+    kept = without_own_rows(ledger, plan, count)
+    if kept is None:
         raise RollbackFailed(
             f"the newest {count} rows of {plan.ledger_schema}.{plan.ledger_table} are not those of this plan",
             hint="compare `gate plan` with the release's report; somebody else applied or removed a migration since",
         )
-    return kept, ours
+    return ledger.model_copy(update={"rows": kept}), [row for row in ledger.rows if row not in kept]
 
 
-def _same(row: _Row, migration: Migration) -> bool:
-    return row[1:] == (migration.hash, migration.created_at, migration.name)
-
-
-def _rows(connection: Connection, plan: Plan) -> list[_Row]:
-    quoted = _ledger(plan).as_string(connection)
-    columns = {name for (name,) in connection.execute(LEDGER_COLUMNS, [quoted])}
-    if not columns:
+def _read(connection: Connection, plan: Plan) -> Ledger:
+    try:
+        ledger = tool(plan.tool).read_ledger(connection, plan.ledger_schema, plan.ledger_table)
+    except GateError as error:
+        raise RollbackFailed(error.message, hint=error.hint) from None
+    if not ledger.exists:
         raise RollbackFailed(f"the ledger {plan.ledger_schema}.{plan.ledger_table} is gone")
-    query = sql.SQL(READ_LEDGER).format(
-        name=sql.Identifier("name") if "name" in columns else sql.NULL, ledger=_ledger(plan)
-    )
-    return [_Row(*row) for row in connection.execute(query)]
+    return ledger
 
 
 def _run(connection: Connection, rollback: Rollback, transaction: str, observer: Observer | None) -> None:
@@ -160,14 +144,13 @@ def _line(text: str, error: psycopg.Error) -> int | None:
     return text.count("\n", 0, int(position) - 1) + 1 if position else None
 
 
-def _forget(connection: Connection, plan: Plan, kept: Sequence[_Row], ours: Sequence[_Row]) -> None:
+def _forget(connection: Connection, plan: Plan, kept: Ledger, ours: Sequence[LedgerRow]) -> None:
     connection.execute("reset role")  # a SET ROLE in the rollback SQL must not decide who may write the ledger
-    _rows(connection, plan)  # says in words when the rollback SQL dropped the ledger
-    connection.execute(
-        sql.SQL(FORGET).format(ledger=beside_parameters(plan.ledger_schema, plan.ledger_table)),
-        [[row.id for row in ours]],
-    )
-    if _rows(connection, plan) != list(kept):  # rollback SQL may remove its own rows, but no others
+    there = _read(connection, plan).rows  # says in words when the rollback SQL dropped the ledger
+    for row in ours:
+        if row in there:  # rollback SQL may remove its own rows, but no others
+            connection.execute(tool(plan.tool).forget(plan.ledger_schema, plan.ledger_table, row).encode())
+    if _read(connection, plan).rows != kept.rows:
         raise RollbackFailed(f"the rollback SQL changed other rows of {plan.ledger_schema}.{plan.ledger_table}")
 
 

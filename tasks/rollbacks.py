@@ -7,11 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tasks.drizzle.files import names, read_bytes
 from tasks.gate.draft_text import is_draft
 from tasks.gate.errors import GateError
 from tasks.gate.model import sha256
 from tasks.gate.plan import Migration, Problem, Rollback
+from tasks.migration_files import names, read_bytes
 
 PREFIX, SUFFIX = "rollback_", ".sql"
 STAMP = len("YYYYMMDD_HHMMSS")

@@ -13,11 +13,11 @@ import psycopg
 from tasks.clients.alone_catalog import clear, definition, look
 from tasks.clients.postgres import Connection
 from tasks.clients.statement_rows import StatementRows
-from tasks.drizzle.failures import StatementFailed, failed, statement_failed
 from tasks.gate.plan import Migration, Plan
 from tasks.gate.progress import Left, words
 from tasks.gate.segment import Alone, Kind, Part, Segment, Statement
 from tasks.kill_points import reached
+from tasks.statement_failures import StatementFailed, failed, statement_failed
 from tasks.tool import Observer, run_parts
 
 

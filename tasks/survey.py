@@ -6,7 +6,7 @@ from typing import NamedTuple
 from config.settings import Settings
 from tasks.gate.plan import Folder, Ledger, Migration, PlannedMigration, Problem
 from tasks.gate.repair import Offer
-from tasks.tool import Connection, Tool, tool
+from tasks.tool import Connection, Tool, ledger_place, tool_of
 
 
 class Survey(NamedTuple):
@@ -38,13 +38,12 @@ def survey(settings: Settings, connection: Connection) -> Survey:
         ConfigurationError: the folder or the ledger cannot be used as it is set.
         Refused: the folder cannot be read as the tool reads it.
     """
-    using = tool()
+    using = tool_of(settings)
     folder = using.read_folder(settings.migrations)
     found = using.find_ledger(
         connection,
         folder,
-        settings.migrations_schema,
-        settings.migrations_table,
+        *ledger_place(settings),
         explicit=bool({"migrations_schema", "migrations_table"} & settings.model_fields_set),
     )
     lines, pending, problems = using.states(folder, found.ledger, _now_ms())

@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import psycopg
+from psycopg import sql
 
-from tasks.drizzle.applying import Observer, StatementFailed, apply
+from config.settings import Settings
+from tasks.drizzle.applying import apply
 from tasks.drizzle.find_ledger import find_ledger
-from tasks.drizzle.folder import read_folder
+from tasks.drizzle.folder import holds, read_folder
+from tasks.drizzle.journal import JOURNAL
 from tasks.drizzle.ledger import read_ledger
 from tasks.drizzle.remarks import remarks
 from tasks.drizzle.repairs import repairs
-from tasks.drizzle.rows import forget, key, written
+from tasks.drizzle.rows import forget, key, transaction_of, written
 from tasks.drizzle.states import States, states
 from tasks.drizzle.verdicts import with_drizzles_part
 from tasks.gate.errors import ConfigurationError, Refused
@@ -22,8 +25,21 @@ from tasks.gate.repair import Offer
 from tasks.gate.segment import Part
 from tasks.gate.take_back import Rows
 from tasks.rollbacks import FoundRollbacks, find_rollbacks
+from tasks.run_in_transaction import Observer
+from tasks.statement_failures import StatementFailed
 
-__all__ = ["TOOLS", "Observer", "StatementFailed", "Tool", "run", "run_parts", "tool"]
+__all__ = [
+    "DRIZZLE",
+    "TOOLS",
+    "Observer",
+    "StatementFailed",
+    "Tool",
+    "ledger_place",
+    "run",
+    "run_parts",
+    "tool",
+    "tool_of",
+]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -122,6 +138,10 @@ class Tool(NamedTuple):
     rollbacks: Callable[[Folder, Path, Sequence[Migration]], FoundRollbacks]  # beside which folder the way back lies
     rows: Rows
     forget: Callable[[str, str, LedgerRow], str]  # a script's text that removes one row from schema and table
+    holds: Callable[[Path], bool]  # the folder has this tool's files
+    ledger: tuple[str, str]  # schema and table, when nothing is set
+    transaction_of: Callable[[str, str, Migration], sql.Composed]  # asks which transaction wrote a migration's row
+    journal: str = ""  # the file beside the migrations that orders them, relative to the folder; empty when names do
     repairs: Repairs = _no_repairs
 
 
@@ -192,12 +212,16 @@ DRIZZLE = Tool(
     rollbacks=lambda _folder, beside, migrations: find_rollbacks(beside, migrations),
     rows=Rows(written, key),
     forget=forget,
+    holds=holds,
+    ledger=("drizzle", "__drizzle_migrations"),
+    transaction_of=transaction_of,
+    journal=JOURNAL,
     repairs=repairs,
 )
 TOOLS: tuple[Tool, ...] = (DRIZZLE,)
 
 
-def tool(name: str = DRIZZLE.name) -> Tool:
+def tool(name: str) -> Tool:
     """The tool of that name.
 
     Raises:
@@ -208,4 +232,25 @@ def tool(name: str = DRIZZLE.name) -> Tool:
             return known
     raise ConfigurationError(
         f"no migration tool is called {name}", hint=f"known are {', '.join(known.name for known in TOOLS)}"
+    )
+
+
+def tool_of(settings: Settings) -> Tool:
+    """The tool that GATE_TOOL names, else the one whose files the migrations folder holds; Drizzle where it holds none.
+
+    Raises:
+        ConfigurationError: no tool has that name.
+    """
+    if settings.tool:
+        return tool(settings.tool)
+    return next((known for known in TOOLS if known.holds(settings.migrations)), DRIZZLE)
+
+
+def ledger_place(settings: Settings) -> tuple[str, str]:
+    """Schema and table of the ledger: as they are set, else the tool's own."""
+    schema, table = tool_of(settings).ledger
+    given = settings.model_fields_set
+    return (
+        settings.migrations_schema if "migrations_schema" in given else schema,
+        settings.migrations_table if "migrations_table" in given else table,
     )

@@ -13,13 +13,13 @@ def command(*, waive: tuple[str, ...], reason: str, as_json: bool) -> int:
     from datetime import UTC, datetime
 
     from tasks.clients import git, postgres
-    from tasks.drizzle.folder import read_folder
     from tasks.gate.evidence import Verdict
     from tasks.gate.report_text import checks_lines
     from tasks.make_plan import make_plan
     from tasks.preflight import run_checks
     from tasks.preflight.question import Question
     from tasks.steps.open import operator
+    from tasks.tool import tool
     from tasks.workshop import Workshop, look, tool_versions
 
     settings, policy = settings_and_policy()
@@ -34,7 +34,7 @@ def command(*, waive: tuple[str, ...], reason: str, as_json: bool) -> int:
             programs=lambda: workshop.programs,
             scratch=lambda: workshop.scratch,
             plan=plan,
-            folder=read_folder(settings.migrations),
+            folder=tool(plan.tool).read_folder(settings.migrations),
             commit=git.head(settings.migrations),
         ) as question:
             findings = run_checks(question, waivers(waive, reason, operator()))

@@ -10,10 +10,8 @@ from pydantic import SecretStr
 
 from tasks.clients import postgres
 from tasks.clients.address import make_url, parameters
-from tasks.drizzle.applying import apply
-from tasks.drizzle.folder import read_folder
-from tasks.drizzle.ledger import read_ledger
 from tasks.gate.errors import ConfigurationError
+from tasks.tool import DRIZZLE
 
 SOURCE = Path(__file__).resolve().parents[2] / "demo" / "shop"
 ROWS = Path(__file__).with_name("rows.sql")
@@ -72,16 +70,16 @@ def edit(folder: Path, number: int, old: str, new: str) -> str:
 
 def tag(folder: Path, number: int) -> str:
     """The tag of the project's migration with this number, from 0."""
-    return read_folder(folder / "drizzle").migrations[number].tag
+    return DRIZZLE.read_folder(folder / "drizzle").migrations[number].tag
 
 
 def migrate(url: SecretStr, folder: Path) -> int:
     """Apply what is pending, as the team's own pipeline does on staging; returns how many migrations ran."""
     with postgres.connect(url, purpose="demo migrate", statement_timeout_ms=LIMIT_MS) as connection:
-        found, ledger = read_folder(folder / "drizzle"), read_ledger(connection, *LEDGER)
+        found, ledger = DRIZZLE.read_folder(folder / "drizzle"), DRIZZLE.read_ledger(connection, *LEDGER)
         pending = found.migrations[len(ledger.rows) :]
         if pending:
-            apply(connection, generation=found.generation, schema=LEDGER[0], table=LEDGER[1], pending=pending)
+            DRIZZLE.apply(connection, generation=found.generation, schema=LEDGER[0], table=LEDGER[1], pending=pending)
         return len(pending)
 
 

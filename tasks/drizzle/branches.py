@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.drizzle.files import read_bytes
 from tasks.gate.errors import GateError
+from tasks.migration_files import read_bytes
 
 SNAPSHOT = "snapshot.json"
 NEWEST = 50  # folders: branches are open where the history ends

@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-from tasks.drizzle.files import exists, names
 from tasks.drizzle.folders import migration_names, read_folders
 from tasks.drizzle.journal import JOURNAL, read_journal_folder
 from tasks.gate.errors import ConfigurationError, Refused
 from tasks.gate.plan import Folder
+from tasks.migration_files import exists, names
+
+
+def holds(path: Path) -> bool:
+    """True when there is a journal, or a folder with a migration in it."""
+    return path.is_dir() and (exists(path, JOURNAL) or bool(migration_names(path)))
 
 
 def read_folder(path: Path) -> Folder:

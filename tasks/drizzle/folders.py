@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tasks.drizzle.branches import open_branches
 from tasks.drizzle.collation import locale_key
-from tasks.drizzle.files import exists, names, read_bytes
 from tasks.drizzle.text import migration
 from tasks.gate.plan import Folder
+from tasks.migration_files import exists, names, read_bytes
 
 MIGRATION = "migration.sql"
 STAMP = 14  # digits: YYYYMMDDHHMMSS

@@ -5,10 +5,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tasks.drizzle.files import Missing, names, read_bytes
 from tasks.drizzle.text import migration
 from tasks.gate.errors import Refused
 from tasks.gate.plan import Folder, Migration
+from tasks.migration_files import Missing, names, read_bytes
 
 JOURNAL = "meta/_journal.json"
 DIALECTS = ("postgresql", "pg")  # "pg" in journals of old versions

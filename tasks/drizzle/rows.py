@@ -5,6 +5,7 @@ from psycopg import sql
 from tasks.gate.plan import LedgerRow, Migration
 from tasks.guarded import guarded
 
+TRANSACTION = "select xmin::text::bigint from {ledger} where hash = {hash} order by id desc limit 1"
 FORGET = "delete from {ledger} where id = {id} and hash = {hash} and created_at is not distinct from {created_at}"
 
 
@@ -31,3 +32,8 @@ def forget(schema: str, table: str, row: LedgerRow) -> str:
         created_at=sql.Literal(row.created_at),
     )
     return guarded(delete, 1, f"the row of {row.name or row.hash[:12]} in {schema}.{table}")
+
+
+def transaction_of(schema: str, table: str, migration: Migration) -> sql.Composed:
+    """A query for the number of the transaction that wrote this migration's row."""
+    return sql.SQL(TRANSACTION).format(ledger=sql.Identifier(schema, table), hash=sql.Literal(migration.hash))

@@ -6,22 +6,40 @@ from enum import StrEnum
 from pydantic import Field
 
 from tasks.gate.model import Model
-from tasks.gate.plan import Ledger, Plan, head_of
+from tasks.gate.plan import Ledger, LedgerRow, Migration, Plan, head_of
 from tasks.gate.segment import Segment, Statement
 from tasks.gate.wording import count, listing
 
 
 def recorded_rows(ledger: Ledger, plan: Plan) -> int | None:
     """How many of the plan's migrations have their row, from the first on; None when the ledger is not the plan's."""
-    wrote = [(m.hash, m.created_at, m.name if plan.generation == 1 else None) for m in plan.pending]
-    for many in range(len(wrote) + 1):
-        split = len(ledger.rows) - many
-        if split < 0:
-            return None
-        top = [(row.hash, row.created_at, row.name) for row in ledger.rows[split:]]
-        if top == wrote[:many] and head_of(ledger.rows[:split]) == plan.ledger_head:
+    for many in range(len(plan.pending) + 1):
+        rest = without_own_rows(ledger, plan, many)
+        if rest is not None and head_of(rest) == plan.ledger_head:
             return many
     return None
+
+
+def without_own_rows(ledger: Ledger, plan: Plan, many: int) -> tuple[LedgerRow, ...] | None:
+    """The ledger without the rows of the plan's first `many` migrations; None when they are not its newest ones.
+
+    Where a tool's rows have no number, nothing says which is newest: then they only have to be there.
+    """
+    own = plan.pending[:many]
+    if any(row.id is None for row in ledger.rows):
+        places = [[n for n, row in enumerate(ledger.rows) if _is_of(row, m, plan)] for m in own]
+        once = all(len(found) == 1 for found in places)
+        return tuple(row for n, row in enumerate(ledger.rows) if [n] not in places) if once else None
+    split = len(ledger.rows) - many
+    if split < 0 or not all(_is_of(row, m, plan) for row, m in zip(ledger.rows[split:], own, strict=True)):
+        return None
+    return ledger.rows[:split]
+
+
+def _is_of(row: LedgerRow, migration: Migration, plan: Plan) -> bool:
+    """A ledger that keeps no hash has an empty one; only its own kind of name then says which row it is."""
+    name = migration.name if plan.generation == 1 else None
+    return (row.hash or migration.hash, row.created_at, row.name) == (migration.hash, migration.created_at, name)
 
 
 class StatementRow(Model):

@@ -3,12 +3,12 @@
 from typing import Any
 
 from tasks.clients.github import GitHub
-from tasks.drizzle.files import exists, read_bytes
-from tasks.drizzle.journal import JOURNAL
 from tasks.gate.github_review import JudgedCommit, Pull, judge, locate
 from tasks.gate.wording import count, listing
+from tasks.migration_files import exists, read_bytes
 from tasks.preflight.check import Answer, Check, failed, not_configured, passed
 from tasks.preflight.question import Question
+from tasks.tool import tool
 
 MOST_COMMITS = 60  # asked about, at some calls each
 
@@ -42,7 +42,8 @@ def _ask(question: Question, github: GitHub, needed: int) -> Answer:
             [f"{file}: the commit holds no file of this name with these bytes" for file in strange],
             hint="release what was committed and reviewed, byte for byte",
         )
-    places.pop(JOURNAL, None)  # every release touches it: its bytes are the commit's, and that is enough
+    # Every release touches the journal: its bytes are those of the commit, and that is enough.
+    places.pop(tool(question.plan.tool).journal, None)
     histories = {file: tuple(github.history(released.sha, path)) for file, path in places.items()}
     touched = {c.sha: (c, file) for file, commits in histories.items() for c in commits}
     touched[released.sha] = (released, "the released commit")
@@ -76,7 +77,8 @@ def _ask(question: Question, github: GitHub, needed: int) -> Answer:
 def _files(question: Question) -> dict[str, bytes]:
     """The bytes of the pending migrations, their rollbacks and the journal that orders them, by a path to look for."""
     settings, plan = question.settings, question.plan
-    wanted = [m.file for m in plan.pending] + ([JOURNAL] if exists(settings.migrations, JOURNAL) else [])
+    journal = tool(plan.tool).journal
+    wanted = [m.file for m in plan.pending] + ([journal] if journal and exists(settings.migrations, journal) else [])
     back = settings.rollback_folder.name
     files = {file: read_bytes(settings.migrations, file) for file in wanted}
     return files | {f"{back}/{r.file}": r.text.encode() for r in plan.rollbacks}

@@ -11,6 +11,7 @@ from tasks.clients.privileges import (
 from tasks.gate.wording import count
 from tasks.preflight.check import Answer, Check, failed, passed, warned
 from tasks.preflight.question import Question, Surroundings
+from tasks.tool import ledger_place
 
 
 def ask(around: Surroundings) -> Answer:
@@ -37,7 +38,7 @@ def _ledger(around: Surroundings) -> tuple[str, str]:
     """The one that the plan found, which need not be the one that is set."""
     if isinstance(around, Question):
         return around.plan.ledger_schema, around.plan.ledger_table
-    return around.settings.migrations_schema, around.settings.migrations_table
+    return ledger_place(around.settings)
 
 
 def _for_swap(around: Surroundings, production: Connection) -> list[Missing]:

@@ -15,13 +15,13 @@ from tasks.clients import git, postgres
 from tasks.clients.postgres import Connection
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import ScratchServer
-from tasks.drizzle.folder import read_folder
 from tasks.gate.errors import ConfigurationError, GateError
 from tasks.gate.identity import Identity
 from tasks.gate.plan import Folder, Plan
 from tasks.known_identity import known_identity
 from tasks.release import Release
 from tasks.replay import replay
+from tasks.tool import tool
 from tasks.workshop import Workshop
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ class Question(Surroundings):
             scratch=lambda: workshop.scratch,
             say=release.say,
             plan=plan,
-            folder=read_folder(release.settings.migrations),
+            folder=tool(plan.tool).read_folder(release.settings.migrations),
             commit=released_commit(release),
             known_as=lambda: known_identity(release.store, release.target, before=release.id),
         )

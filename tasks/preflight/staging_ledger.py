@@ -1,11 +1,10 @@
 """Tested in staging: every pending migration ran there, with exactly the content that production will get."""
 
-from tasks.drizzle.ledger import read_ledger
-from tasks.drizzle.states import states
 from tasks.gate.plan import PlannedMigration, State
 from tasks.gate.wording import count, listing
 from tasks.preflight.check import Answer, Check, failed, passed
 from tasks.preflight.question import Question
+from tasks.tool import tool
 
 SAYS = {
     State.PENDING: "has not run on staging",
@@ -32,13 +31,14 @@ def ask(question: Question) -> Answer:
             hint="set GATE_STAGING_URL, or --waive staging-ledger --reason TEXT",
         )
     plan = question.plan
-    ledger = read_ledger(staging, plan.ledger_schema, plan.ledger_table)
+    using = tool(plan.tool)
+    ledger = using.read_ledger(staging, plan.ledger_schema, plan.ledger_table)
     if not ledger.exists:
         return failed(
             f"staging has no migrations table {plan.ledger_schema}.{plan.ledger_table}: no migration ever ran there",
             hint="check GATE_STAGING_URL and GATE_MIGRATIONS_SCHEMA, or release to staging first",
         )
-    seen, _, _ = states(question.folder, ledger, int(question.now.timestamp() * 1000))
+    seen, _, _ = using.states(question.folder, ledger, int(question.now.timestamp() * 1000))
     return _judge(seen, {m.tag for m in plan.pending})
 
 

@@ -8,12 +8,12 @@ from psycopg import sql
 
 from tasks.apply_plan import apply_plan
 from tasks.clients.embedded import EmbeddedServer
-from tasks.drizzle.applying import StatementFailed
 from tasks.gate.errors import Refused
 from tasks.gate.plan import LedgerRow, Plan, Purpose, script
 from tasks.gate.production import Standing
 from tasks.guarded import guarded
 from tasks.probe_production import settle_production
+from tasks.statement_failures import StatementFailed
 from tests.integration.releasing import ADD_COLUMN, LEDGER, NOT_REHEARSED, Shop, open_shop
 
 FIRST = LedgerRow(id=None, hash="first", created_at=1000)

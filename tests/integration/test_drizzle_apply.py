@@ -12,11 +12,12 @@ from pydantic import SecretStr
 
 from tasks.clients import postgres
 from tasks.clients.embedded import EmbeddedServer
-from tasks.drizzle.applying import CommitUnknown, Connection, StatementFailed, TransactionEnded, apply
+from tasks.drizzle.applying import Connection, apply
 from tasks.drizzle.folder import read_folder
 from tasks.drizzle.ledger import read_ledger
 from tasks.gate.errors import Refused
 from tasks.gate.plan import Folder
+from tasks.statement_failures import CommitUnknown, StatementFailed, TransactionEnded
 from tests.servers.postgres import login_role
 
 BREAK = "--> statement-breakpoint\n"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from tasks.drizzle.collation import locale_key
-from tasks.drizzle.files import LARGEST
 from tasks.drizzle.folder import read_folder
 from tasks.drizzle.folders import stamp_milliseconds
 from tasks.drizzle.journal import milliseconds
 from tasks.drizzle.text import whole
 from tasks.gate.errors import ConfigurationError, GateError, Refused
+from tasks.migration_files import LARGEST
 
 WHEN = 1_750_000_000_000
 
