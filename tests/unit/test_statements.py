@@ -14,7 +14,6 @@ from tasks.gate.statements import FAMILIES, RULES, alter_table, drops, effects, 
 from tests.integration.statement_cases import CASES
 
 INTERNAL = {"raw_stmt", "set_operation_stmt", "return_stmt", "plassign_stmt", "replica_identity_stmt"}  # never alone
-STATEMENTS = CASES.strip().splitlines()
 
 
 def does(*texts: str, major: int = 18, domains: frozenset[str] | None = frozenset()) -> Effect:
@@ -209,7 +208,7 @@ GAPS = st.sampled_from([" ", "\n", "\t ", " /* DROP TABLE x; */ ", " -- BEGIN;\n
 
 
 @settings(deadline=None)
-@given(st.sampled_from(STATEMENTS), st.data())
+@given(st.sampled_from(CASES), st.data())
 def test_comments_and_spaces_change_nothing(text: str, data: st.DataObject) -> None:
     words = text.split(" ")
     spaced = "".join(word + data.draw(GAPS) for word in words)
@@ -217,7 +216,7 @@ def test_comments_and_spaces_change_nothing(text: str, data: st.DataObject) -> N
     assert found.model_copy(update={"where": said.where}) == said
 
 
-WORDS = [*{word for text in STATEMENTS for word in text.split()}, "'", '"', "$$", "$a$", ";", "(", ")", ",", "\\", "--"]
+WORDS = [*{word for text in CASES for word in text.split()}, "'", '"', "$$", "$a$", ";", "(", ")", ",", "\\", "--"]
 PIECES = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join)
 
 

@@ -51,6 +51,8 @@ def _others(node: Any) -> Iterator[Touched]:
         yield table(item.range_var, lock)
         if node.HasField("partbound"):
             yield unnamed(f"the default partition and the indexes of {dotted(item.range_var)}", "table", lock)
+    if node.HasField("of_typename"):
+        yield Touched(name=".".join(sql.parts(node.of_typename.names)), kind="type", lock=ACCESS_SHARE)
     for item in node.table_elts:
         element = sql.inner(item)
         kind = type(element).DESCRIPTOR.name

@@ -36,9 +36,13 @@ def queried(node: Any) -> tuple[Touched, ...]:
     every = [(type(found).DESCRIPTOR.name, found) for found in sql.tree(node)]
     local = {found.ctename for kind, found in every if kind == "CommonTableExpr"}
     made = {dotted(found.rel) for kind, found in every if kind == "IntoClause" and found.HasField("rel")}
+    aliases = {
+        item.range_var.location for kind, found in every if kind == "LockingClause" for item in found.locked_rels
+    }
     return strongest_of(
         touched
         for kind, found in every
+        if not (kind == "RangeVar" and found.location in aliases)  # FOR UPDATE OF names what FROM calls so
         for touched in _of(kind, found)
         if touched.name not in local and touched.name not in made
     )
