@@ -20,6 +20,7 @@ from tests.equality.daily import one_by_one
 from tests.equality.node import Drizzle, NoNode
 from tests.equality.prerequisites import stand_ins
 from tests.equality.samples import SAMPLES
+from tests.equality.silent import SCENES, shown, silent_failures
 from tests.equality.told_apart import Found
 from tests.servers.postgres import FAST
 
@@ -50,9 +51,21 @@ def main(arguments: list[str]) -> int:
         except (NoNode, GateError) as error:
             print(error, file=sys.stderr)
             return 2
+        if given.silent_failures:
+            return _silent(server, tools, Path(room))
         different = sum(_line(given, subject, server, tools) for subject in subjects)
     print(f"{len(subjects) - different} of {len(subjects)} folders: nothing is told apart")
     return 1 if different else 0
+
+
+def _silent(server: EmbeddedServer, tools: dict[int, Drizzle], room: Path) -> int:
+    """Drizzle's own silent failures beside what Gate makes of them; 1 when Gate lets one through."""
+    through = 0
+    for told in silent_failures((Bench(server, tools[0]), Bench(server, tools[1])), room):
+        print(f"{shown(told)}\n", flush=True)
+        through += not told.gate_stopped
+    print(f"{len(SCENES) - through} of {len(SCENES)} are stopped by Gate")
+    return 1 if through else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--kit", action="store_true", help="let drizzle-kit migrate a database, too")
     add("--whole", action="store_true", help="no hand-over in the middle")
     add("--one-by-one", action="store_true", help="also one migration a day, as the project was deployed")
+    add("--silent-failures", action="store_true", help="instead, show where Drizzle fails silently, and Gate beside it")
     add("--prepare", type=Path, help="SQL that every database gets first: a search_path, roles, a platform's schemas")
     add("--pg-bin", type=Path, help="programs of the PostgreSQL to compare on; the embedded one's unless given")
     return parser
@@ -73,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 def _subjects(given: argparse.Namespace, room: Path) -> Iterator[Subject]:
     for folder in given.folder:
         yield Subject(str(folder), folder.resolve(), given.schema, given.table, given.kit, not given.whole)
-    if given.folder:
+    if given.folder or given.silent_failures:
         return
     for number, sample in enumerate(sample for sample in SAMPLES if given.only in sample.title):
         folder = sample.write(room / f"sample-{number}")
