@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist loadgroup
 
-.PHONY: setup demo test kill-matrix segment-kills equality defects repairs drafts doors presses least-privilege races lint bench lock picture clean
+.PHONY: setup demo test kill-matrix segment-kills migrators readers equality defects repairs drafts doors presses least-privilege races lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,15 @@ kill-matrix: setup
 # The same for every statement and row of a release in segments: a quarter of an hour.
 segment-kills: setup
 	SEGMENT_KILLS=1 $(BIN)/python -m pytest tests/acceptance/test_segments.py $(TEST_ARGS)
+
+# Fifty rounds of ten gates and three drizzle-kits at once on a migration that must not run twice, and fifty in which a
+# drizzle-kit is met at any moment of its work: needs Node, ten minutes.
+migrators: setup
+	MIGRATORS=50 $(BIN)/python -m pytest -s tests/integration/test_migrators_at_once.py
+
+# Two hundred reads a second on a table that is altered with a long transaction in the way.
+readers: setup
+	READERS=1 $(BIN)/python -m pytest -s tests/integration/test_readers.py
 
 # Seeded defects over ten thousand random histories, and as many clean ones.
 defects: setup

@@ -171,6 +171,12 @@ class Apply(Section):
         le=3_600_000,
         description="The same for statements outside a transaction that hold up neither reads nor writes, in ms.",
     )
+    end_blockers: Literal["never", "idle-in-transaction", "all"] = Field(
+        "never", description="Which sessions may be ended that a migration waited for in vain."
+    )
+    end_blockers_after_seconds: float = Field(
+        60, ge=0, description="Never one whose transaction is younger than this, in seconds."
+    )
     attempts: int = Field(8, ge=1, le=50, description="Attempts before the release halts.")
     max_wait_seconds: float = Field(600, gt=0, description="Bound over all attempts and pauses, in seconds.")
     statement_timeout_factor: float = Field(

@@ -1,4 +1,4 @@
-"""One statement outside a transaction in production: attempt after attempt, with what a failure leaves taken away."""
+"""One statement outside a transaction in production: attempt after attempt, each with limits of its own."""
 
 import itertools
 import time
@@ -8,24 +8,23 @@ import psycopg
 
 from tasks.apply_attempt import ApplyFailed
 from tasks.apply_attempts import Attempts
-from tasks.clients.alone_catalog import clear, look
 from tasks.clients.postgres import Connection
 from tasks.clients.statement_rows import StatementRows
 from tasks.gate.applied import AppliedStatement
 from tasks.gate.errors import GateError
-from tasks.gate.progress import Left, words
+from tasks.gate.progress import words
 from tasks.gate.rehearsal import definitions, statement_timeout_ms
-from tasks.gate.segment import Kind, Segment
+from tasks.gate.segment import Segment
 from tasks.interruption import stop
 from tasks.kill_points import reached
 from tasks.probe_production import settle_production
 from tasks.run_alone import run_alone
 
-LIMITS = (
-    "select pg_catalog.set_config('lock_timeout', %s, false), pg_catalog.set_config('statement_timeout', %s, false)"
-)
+LIMITS = """
+select pg_catalog.set_config('lock_timeout', %s, false), pg_catalog.set_config('statement_timeout', %s, false),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false)
+"""
 PHASES = 3  # an index that is built concurrently waits for older transactions as often as that
-CLEARED = (Kind.BUILD_INDEX, Kind.REINDEX)  # what these leave helps nobody; the others only have to run again
 
 
 class SessionLost(Exception):
@@ -64,7 +63,7 @@ class AloneApply:
             begun: production's rows say that this release started it.
 
         Raises:
-            GateError: it failed; what it left is removed where that was possible.
+            GateError: it failed; what it left is for the recovery to remove.
             SessionLost: it is in, but the session is gone.
         """
         its = self._its
@@ -97,7 +96,7 @@ class AloneApply:
                 say=its.release.say,
             )
         finally:
-            self._limit(limits.lock_timeout_ms, limits.statement_timeout_floor_ms)
+            limit(its.connection, limits.lock_timeout_ms, limits.statement_timeout_floor_ms)
 
     def before(self, connection: Connection, segment: Segment) -> None:  # noqa: ARG002
         """Set the limits of the statement for the session: there is no transaction whose end takes them back."""
@@ -106,46 +105,46 @@ class AloneApply:
         locks = limits.patient_lock_timeout_ms if patient else limits.lock_timeout_ms
         rehearsed = {(s.tag, s.index): s.seconds for s in self._its.rehearsal.statements}
         own = statement_timeout_ms(rehearsed.get((statement.tag, statement.index), 0.0), limits)
-        self._limit(locks, own + (PHASES * locks if patient else 0))
+        limit(self._its.connection, locks, own + (PHASES * locks if patient else 0))
 
     def after(self, connection: Connection, segment: Segment, seconds: float) -> None:  # noqa: ARG002
         """Note the time."""
         statement = segment.statements[0]
         self._ran.append(AppliedStatement(tag=statement.tag, index=statement.index, seconds=round(seconds, 6)))
 
-    def _limit(self, lock_ms: int, statement_ms: int) -> None:
-        connection = self._its.connection
-        if connection.closed:
-            return
-        try:
-            connection.execute(LIMITS, [f"{lock_ms}ms", f"{statement_ms}ms"])
-        except psycopg.OperationalError:  # the session is gone, which whoever uses it next says in words
-            connection.close()
-
     def _settle(self) -> None:
-        """Take away what a failure left; where the session is gone, find out whether the statement is in after all.
+        """After a failure: where the session is gone, find out whether the statement is in after all.
+
+        What it left is not removed here: that waits for the same locks. The next attempt does it, or the recovery.
 
         Raises:
             SessionLost: it is in.
         """
-        its, alone = self._its, self._segment.alone
-        if its.connection.closed or its.connection.broken:
-            stop(its.connection)
-            state, _ = settle_production(its.release, its.plan, patience=its.patience)
-            if state.progress is not None and state.progress.segments_in >= self._segment.number:
-                raise SessionLost
+        its = self._its
+        if not (its.connection.closed or its.connection.broken):
             return
-        if alone is None or alone.kind not in CLEARED:
-            return
-        try:
-            if look(its.connection, alone, self._expected) is Left.UNFINISHED:
-                for deed in clear(its.connection, alone):
-                    its.release.say(deed)
-        except psycopg.Error as error:  # the next attempt, the recovery or the next process tries again
-            said = error.diag.message_primary
-            its.release.say(f"what {words(self._segment)} left could not be removed yet: {said}")
+        stop(its.connection)
+        state, _ = settle_production(its.release, its.plan, patience=its.patience)
+        if state.progress is not None and state.progress.segments_in >= self._segment.number:
+            raise SessionLost
 
     def _in_words(self, error: Exception) -> GateError:
         if isinstance(error, GateError):
             return error
         return ApplyFailed(f"an unexpected {type(error).__name__} at {words(self._segment)}")
+
+
+def limit(connection: Connection, lock_ms: int, statement_ms: int) -> None:
+    """Set the limits of the session itself, whatever a migration has made of them.
+
+    Args:
+        connection: outside a transaction; nothing happens when it is gone, which whoever uses it next says in words.
+        lock_ms: how long a lock may be waited for, in ms.
+        statement_ms: how long a statement may take, in ms.
+    """
+    if connection.closed:
+        return
+    try:
+        connection.execute(LIMITS, [f"{lock_ms}ms", f"{statement_ms}ms"])
+    except psycopg.OperationalError:
+        connection.close()

@@ -1,10 +1,8 @@
 """One attempt to apply a plan: limits before each statement, a look after it, witnesses before COMMIT."""
 
-import time
 from typing import NamedTuple
 
 import psycopg
-from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from config.policy import Apply
@@ -16,6 +14,7 @@ from tasks.gate.rehearsal import Rehearsal, statement_timeout_ms
 from tasks.gate.wording import listing
 from tasks.kill_points import reached
 from tasks.lock_watch import LockWatch
+from tasks.other_migrators import wait_for_others
 
 LIMITS = """
 select pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('statement_timeout', %s, true)
@@ -23,7 +22,6 @@ select pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('s
 WITNESS = (
     "select pg_catalog.pg_current_xact_id()::pg_catalog.text, pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text"
 )
-LOOK_EVERY_S = 0.05
 CHAIN = 5  # errors behind an error that are looked at
 
 
@@ -56,7 +54,7 @@ class AttemptObserver:
         """
         self.statements: list[AppliedStatement] = []
         self.witness: Witness | None = None
-        self._ledger = sql.Identifier(plan.ledger_schema, plan.ledger_table).as_string(None)
+        self._plan = plan
         self._limits = limits
         self._watch = watch
         self._rehearsed = {(s.tag, s.index): s.seconds for s in rehearsal.statements}
@@ -65,7 +63,7 @@ class AttemptObserver:
     def before(self, connection: Connection, tag: str, index: int, sql: str) -> None:  # noqa: ARG002
         """Set the limits of this very statement; before the first one, wait until nobody else migrates."""
         if self.transaction is None:
-            self._wait_for_writers()
+            self._wait_for_others()
             self.transaction = _witness(connection).xid
         timeout = statement_timeout_ms(self._rehearsed.get((tag, index), 0.0), self._limits)
         # Again before each statement: one that sets lock_timeout itself must not decide for those after it.
@@ -92,19 +90,9 @@ class AttemptObserver:
     def _set(self, connection: Connection, statement_ms: int) -> None:
         connection.execute(LIMITS, [f"{self._limits.lock_timeout_ms}ms", f"{statement_ms}ms"])
 
-    def _wait_for_writers(self) -> None:
-        """Let transactions that were writing when we locked the ledger end first.
-
-        Whoever asks the ledger from now on waits for us. Who asked before us and is at work holds only a transaction
-        id. Short ones end by themselves within the lock timeout; a long one that looks like a migration is not raced.
-        """
-        deadline = time.monotonic() + self._limits.lock_timeout_ms / 1000
-        waiting = {w.transaction: w for w in self._watch.writers(self._ledger)}
-        while waiting and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY_S)
-            open_now = {w.transaction: w for w in self._watch.writers(self._ledger)}
-            waiting = {xid: open_now[xid] for xid in waiting if xid in open_now}
-        if suspects := [w.words for w in waiting.values() if w.suspect]:
+    def _wait_for_others(self) -> None:
+        suspects = wait_for_others(self._watch, self._plan, self._limits.lock_timeout_ms / 1000)
+        if suspects:
             raise OthersWrite(
                 f"somebody else may be migrating this database: {listing(suspects)}",
                 hint="let that session end, then start again; two migrators at once apply migrations twice",

@@ -9,7 +9,9 @@ from typing import NamedTuple, Protocol
 
 from tasks.apply_attempt import ApplyFailed, AttemptObserver, OthersWrite, failure_in_words, sqlstate
 from tasks.clients.postgres import Connection
+from tasks.end_blockers import end_blockers
 from tasks.gate.applied import Applied, applied_sentence
+from tasks.gate.blockers import Blocker
 from tasks.gate.errors import GateError
 from tasks.gate.plan import Plan
 from tasks.gate.production import LedgerShows, ProductionState, Settled, Standing
@@ -173,13 +175,16 @@ class Attempts:
         )
         elapsed = time.monotonic() - self.began
         pause = pause_after(ladder, attempt, elapsed, random.random())  # noqa: S311 - jitter, not a secret
-        cause = failure.message if waiting else _lock_sentence(failure, self.watch.blockers())
+        blockers = self.watch.blockers()
+        cause = failure.message if waiting else _lock_sentence(failure, blockers)
         if pause is None:
             raise ApplyFailed(
                 f"gave up after {count(attempt, 'attempt')} in {duration(elapsed)}: {cause}",
                 hint=f"let that session end, then start again; {self.given_up}",
                 transaction=failure.nouns.get("transaction"),
             ) from None
+        if end_blockers(self.release, self.connection, blockers):
+            pause = min(pause, limits.lock_timeout_ms / 1000)  # nobody else has waited behind what is gone now
         self.release.say(f"attempt {attempt} of {limits.attempts}: {cause}; trying again in {duration(pause)}")
         time.sleep(pause)
 
@@ -221,6 +226,6 @@ def record_applied(release: Release, applied: Applied) -> Applied:
     return applied
 
 
-def _lock_sentence(failure: GateError, blockers: tuple[str, ...]) -> str:
-    who = f", held by {listing(blockers, limit=3)}" if blockers else ""
+def _lock_sentence(failure: GateError, blockers: tuple[Blocker, ...]) -> str:
+    who = f", held by {listing([b.words for b in blockers], limit=3)}" if blockers else ""
     return f"{failure.message}{who}"

@@ -11,6 +11,7 @@ from tasks.apply_permission import refuse_another_database, refuse_unless_allowe
 from tasks.apply_segments import SegmentsApply
 from tasks.clients import postgres
 from tasks.clients.postgres import Connection
+from tasks.clients.sessions import advisory_holder
 from tasks.gate.applied import Applied
 from tasks.gate.errors import Busy
 from tasks.gate.plan import Plan
@@ -26,6 +27,7 @@ from tasks.workshop import production_url
 # Besides the acting lock, which another process may hold on to while its sessions are dead: this one dies with the very
 # session that migrates (failure-modes A11, A12).
 LOCK_CLASS = int.from_bytes(b"appl", "big", signed=True)
+LOCK_TRIES = 5
 TAKE_LOCK = "select pg_catalog.pg_try_advisory_lock(%s, %s)"
 
 
@@ -86,15 +88,26 @@ def _session(release: Release, plan: Plan) -> Iterator[Connection]:
     try:
         refuse_another_database(plan, postgres.identity(connection), primary=not postgres.in_recovery(connection))
         digest = hashlib.sha256(release.target.encode()).digest()
-        row = connection.execute(TAKE_LOCK, [LOCK_CLASS, int.from_bytes(digest[:4], "big", signed=True)]).fetchone()
-        if not row or not row[0]:
-            raise Busy(
-                f"another session of the gate is migrating {plan.identity.database} right now",
-                hint="`gate status` shows its release; its session is named `gate apply ...` in pg_stat_activity",
-            )
+        lock = int.from_bytes(digest[:4], "big", signed=True)
+        _take_lock(connection, plan, lock)
         yield connection
     finally:
         stop(connection)
+
+
+def _take_lock(connection: Connection, plan: Plan, lock: int) -> None:
+    """The session's own lock, or who has it; one that was just given back is asked for again."""
+    who = ""
+    for _ in range(LOCK_TRIES):
+        row = connection.execute(TAKE_LOCK, [LOCK_CLASS, lock]).fetchone()
+        if row and row[0]:
+            return
+        if who := advisory_holder(connection, LOCK_CLASS, lock):
+            break
+    raise Busy(
+        f"another session of the gate is migrating {plan.identity.database} right now: {who or 'it changes hands'}",
+        hint="`gate status` shows its release; its session is named `gate apply ...` in pg_stat_activity",
+    )
 
 
 def _found(release: Release, state: ProductionState, settled: Settled) -> Applied:

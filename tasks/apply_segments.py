@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from tasks.apply_alone import AloneApply, SessionLost
+from tasks.apply_alone import AloneApply, SessionLost, limit
 from tasks.apply_attempt import ApplyFailed, AttemptObserver
 from tasks.apply_attempts import Attempts, StoppedAfterCommit, record_applied
 from tasks.clients.postgres import Connection
@@ -41,13 +41,14 @@ class SegmentsApply:
             SessionLost: start again with another session.
         """
         its = self.attempts
-        connection, plan = its.connection, its.plan
+        connection, plan, limits = its.connection, its.plan, its.release.policy.apply
         rows, began = StatementRows(its.release.id), its.release.now()
         clock = time.monotonic()
         self._create(rows)
         where = self._where()
         take_on(connection, rows.read(connection))
         for segment in plan.segments[where.segments_in :]:
+            limit(connection, limits.lock_timeout_ms, limits.statement_timeout_floor_ms)
             its.given_up = f"{segment.number - 1} of {count(len(plan.segments), 'segment')} are in"
             if segment.alone is None:
                 self._transaction(segment, rows)

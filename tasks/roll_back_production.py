@@ -10,7 +10,7 @@ from psycopg import sql
 
 from tasks.clients import postgres
 from tasks.clients.postgres import Connection
-from tasks.clients.statement_rows import StatementRows
+from tasks.clients.statement_rows import SCHEMA, TABLE, StatementRows
 from tasks.clients.table_rows import tables
 from tasks.gate.manifest import Manifest
 from tasks.gate.partly import touched, way_back_from
@@ -120,7 +120,7 @@ def _attempts(
             pause = pause_after(ladder, attempt, elapsed, random.random()) if retry else None  # noqa: S311 - jitter
             if pause is None:
                 raise
-            who = listing(watch.blockers(), limit=3)
+            who = listing([blocker.words for blocker in watch.blockers()], limit=3)
             release.say(f"rollback, attempt {attempt}: {failure.message}, held by {who}; again in {duration(pause)}")
             time.sleep(pause)
     return None
@@ -130,10 +130,10 @@ def _only_here(session: Connection, plan: Plan, manifest: Manifest | None) -> st
     """Rows of tables that the backup does not have: they go with the rollback, and are counted first."""
     if manifest is None:
         return ""
-    ledger = (plan.ledger_schema, plan.ledger_table)
+    ours = {(plan.ledger_schema, plan.ledger_table), (SCHEMA, TABLE)}
     said = []
     for label, table in tables(session).items():
-        if label in manifest.fingerprint.tables or (table.schema, table.name) == ledger:
+        if label in manifest.fingerprint.tables or (table.schema, table.name) in ours:
             continue
         try:
             row = session.execute(sql.SQL(ROWS).format(sql.Identifier(table.schema, table.name))).fetchone()

@@ -13,7 +13,7 @@ from tasks.gate.errors import Refused
 from tasks.gate.own_limits import part_of
 from tasks.gate.plan import Ledger, Migration
 from tasks.gate.segment import Part
-from tasks.gate.wording import count
+from tasks.gate.wording import count, listing
 from tasks.statement_failures import CommitUnknown, StatementFailed, failed, statement_failed, transaction_ended
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -82,7 +82,7 @@ def run_in_transaction(
             ledger = sql.Identifier(writer.schema, writer.table)
             connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=ledger))
         known = scripts or parts is not None  # then the digest of the ledger says enough
-        _recheck(writer, writer.read(connection), () if known else pending, ledger_head)
+        _recheck(writer, writer.read(connection), pending, ledger_head, known=known)
         transaction = transaction_id(connection)
     except psycopg.Error as error:
         abandon(connection)
@@ -112,15 +112,24 @@ def _refuse_unsendable(migration: Migration) -> None:
         raise Refused(f"{migration.file} contains a NUL byte", hint="remove it: PostgreSQL takes no NUL in a statement")
 
 
-def _recheck(writer: Writer, ledger: Ledger, pending: Sequence[Migration], ledger_head: str | None) -> None:
+def _recheck(
+    writer: Writer, ledger: Ledger, pending: Sequence[Migration], ledger_head: str | None, *, known: bool
+) -> None:
     """Refuses unless the tool, looking now, would run exactly `pending`."""
-    how = "its rows are not those that the plan saw" if ledger_head not in (None, ledger.head) else ""
-    how = how or writer.pending(ledger, pending)
+    how = "" if ledger_head in (None, ledger.head) else _whose_rows(ledger, pending)
+    how = how or writer.pending(ledger, () if known else pending)
     if how:
         raise Refused(
             f"the ledger {writer.place} changed since the plan was made: {how}",
             hint="somebody else migrates this database; compare `gate status`, then start again",
         )
+
+
+def _whose_rows(ledger: Ledger, pending: Sequence[Migration]) -> str:
+    written = {row.hash for row in ledger.rows}
+    tags = [migration.tag for migration in pending if migration.hash in written]
+    by_now = f"; {listing(tags)} {'was' if len(tags) == 1 else 'were'} applied by somebody else" if tags else ""
+    return f"its rows are not those that the plan saw{by_now}"
 
 
 def _run(connection: Connection, migration: Migration, part: Part, observer: Observer | None) -> None:

@@ -1,18 +1,22 @@
 """Other sessions of a database: who blocks us, who may be writing the ledger, and which are the gate's own."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import psycopg
 
 from tasks.clients.postgres import Connection
+from tasks.gate.blockers import Blocker
 from tasks.gate.wording import cut, duration
 
+HEAD = 200  # characters of a statement that are compared: the server keeps 1,024 bytes of it
 SHOWN = 80  # characters of a statement: enough to recognise it
 
 BLOCKING = """
 select a.pid, a.application_name, a.usename::text, a.state,
-       extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.query_start, a.backend_start))::float8, a.query
+       extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.query_start, a.backend_start))::float8, a.query,
+       a.backend_start, a.backend_type = 'client backend'
   from unnest(pg_catalog.pg_blocking_pids(%s)) as blocking(pid)
   left join pg_catalog.pg_stat_activity a using (pid)
  order by 5 desc nulls last
@@ -23,7 +27,7 @@ select a.pid, a.application_name, a.usename::text, a.state,
 WRITERS = """
 select a.pid, a.backend_xid::text, a.application_name, a.usename::text, a.state,
        extract(epoch from clock_timestamp() - a.xact_start)::float8, a.query,
-       a.application_name ~* 'drizzle'
+       a.application_name ~* 'drizzle' or pg_catalog.left(a.query, %(head)s) = any(%(texts)s)
        or exists (select from pg_catalog.pg_locks l
                    where l.pid = a.pid and l.locktype = 'relation' and l.database = a.datid
                      and (l.relation = pg_catalog.to_regclass(%(ledger)s) and l.mode <> 'AccessShareLock'
@@ -49,6 +53,14 @@ NAMED = """
 select pid, backend_start, state, extract(epoch from clock_timestamp() - state_change)::float8
   from pg_catalog.pg_stat_activity
  where application_name = any(%s) and datname = %s and pid <> pg_catalog.pg_backend_pid()
+"""
+
+HOLDING = """
+select a.pid, a.application_name, a.usename::text, a.state,
+       extract(epoch from clock_timestamp() - a.backend_start)::float8, a.query
+  from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
+ where l.locktype = 'advisory' and l.granted and l.classid = %s and l.objid = %s
+   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
 """
 
 END = """
@@ -78,27 +90,51 @@ def application_name(purpose: str) -> str:
     return f"gate {purpose}"[:63]
 
 
-def blockers(connection: Connection, pid: int) -> tuple[str, ...]:
-    """Who a backend waits for right now, in words, the oldest first; empty when it waits for nobody."""
+def blockers(connection: Connection, pid: int) -> tuple[Blocker, ...]:
+    """Who a backend waits for right now, the oldest first; empty when it waits for nobody."""
     rows = connection.execute(BLOCKING, [pid]).fetchall()
-    return tuple(_words(p, application, user, state, age, query) for p, application, user, state, age, query in rows)
+    return tuple(
+        Blocker(
+            pid=row[0] or 0,
+            since=row[6],
+            state=row[3] or "",
+            age_seconds=row[4] or 0.0,
+            client=bool(row[7]),
+            words=session_words(*row[:6]),
+        )
+        for row in rows
+    )
+
+
+def advisory_holder(connection: Connection, lock_class: int, lock: int) -> str:
+    """Who holds a session's advisory lock of two numbers, in words; empty when nobody does any more."""
+    unsigned = [number % (1 << 32) for number in (lock_class, lock)]  # as pg_locks shows them
+    row = connection.execute(HOLDING, unsigned).fetchone()
+    return session_words(*row) if row else ""
 
 
 def exclusive_holders(connection: Connection) -> tuple[str, ...]:
     """Sessions that keep even readers out of a table, in words."""
-    return tuple(_words(*row) for row in connection.execute(EXCLUSIVE).fetchall())
+    return tuple(session_words(*row) for row in connection.execute(EXCLUSIVE).fetchall())
 
 
-def writers(connection: Connection, ledger: str, ours: list[int]) -> list[Writer]:
+def writers(connection: Connection, ledger: str, texts: Sequence[str], ours: list[int]) -> list[Writer]:
     """Transactions of this database that have written and are still open.
 
     Args:
         connection: not the one that migrates: a session sees one picture of the others within a transaction.
         ledger: the quoted, qualified name of the migrations table.
+        texts: of the statements that are to run: whoever runs one of them is migrating.
         ours: pids to leave out.
     """
-    rows = connection.execute(WRITERS, {"ledger": ledger, "ours": ours, "strong": STRONG}).fetchall()
-    return [Writer(row[0], row[1], bool(row[7]), _words(row[0], *row[2:7])) for row in rows]
+    asked = {"ledger": ledger, "ours": ours, "strong": STRONG, "head": HEAD, "texts": heads(texts)}
+    rows = connection.execute(WRITERS, asked).fetchall()
+    return [Writer(row[0], row[1], bool(row[7]), session_words(row[0], *row[2:7])) for row in rows]
+
+
+def heads(texts: Sequence[str]) -> list[str]:
+    """The beginnings of statements, as far as they are compared with what the server shows of a session."""
+    return [text[:HEAD] for text in texts if text.strip()]
 
 
 def sessions_named(connection: Connection, names: list[str], database: str) -> list[GateSession]:
@@ -119,9 +155,10 @@ def end_session(connection: Connection, session: GateSession) -> bool:
     return bool(row and row[0])
 
 
-def _words(
+def session_words(
     pid: int | None, application: str | None, user: str | None, state: str | None, age: float | None, query: str | None
 ) -> str:
+    """A session for a person: who it is, what it does and for how long, its statement shortened."""
     if not pid:
         return "a prepared transaction"
     who = ", ".join(part for part in (application, f"user {user}" if user else "") if part)

@@ -65,6 +65,7 @@ OURS = [
     "statement_timeout",
     "idle_in_transaction_session_timeout",
     "client_connection_check_interval",
+    "idle_session_timeout",
     "transaction_timeout",
     "default_transaction_read_only",
     "transaction_read_only",
@@ -142,7 +143,8 @@ class StatementRows:
 
 def take_on(connection: Connection, rows: Sequence[StatementRow]) -> None:
     """Set what the plan's own statements had set in the session that is gone."""
-    for name, value in (rows[-1].settings if rows else {}).items():
+    finished = [row for row in rows if row.finished]
+    for name, value in (finished[-1].settings if finished else {}).items():
         connection.execute(SET, [name, value])
 
 

@@ -27,6 +27,7 @@ from tasks.gate.manifest import Manifest, Proof
 from tasks.gate.model import sha256
 from tasks.gate.plan import Migration, Plan, PlannedMigration, Rollback, State
 from tasks.gate.rehearsal import Rehearsal, RehearsedStatement, RollbackRehearsal
+from tasks.read_scripts import read_segments
 from tasks.record import Record
 from tasks.release import Release
 
@@ -100,6 +101,7 @@ class Shop:
             for n, text in enumerate(texts, 1)
         )
         return Plan(
+            segments=read_segments(pending, identity.major),
             target="shop",
             identity=identity,
             tool="drizzle",

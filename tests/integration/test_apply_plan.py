@@ -1,8 +1,11 @@
 """The apply against real PostgreSQL: limits, blockers named, and an answer to every way in which it can end."""
 
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ from tasks.clients import postgres
 from tasks.clients.embedded import EmbeddedServer
 from tasks.gate.errors import Declined, GateError, Refused
 from tasks.gate.rehearsal import RehearsedStatement
-from tests.integration.releasing import ADD_COLUMN, NOT_REHEARSED, QUICK, Shop, kinds, open_shop
+from tests.integration.releasing import ADD_COLUMN, NOT_REHEARSED, QUICK, Shop, kinds, later, open_shop
 
 
 @pytest.fixture
@@ -85,6 +88,59 @@ def test_the_apply_gives_up_within_its_bounds_and_says_who_is_in_the_way(shop: S
             apply_plan(release, plan, NOT_REHEARSED)
     assert failed.value.hint == "let that session end, then start again; nothing was committed"
     assert "status" not in columns(shop)
+
+
+@pytest.mark.parametrize(
+    ("policy", "ended"),
+    [
+        ({"end_blockers": "idle-in-transaction", "end_blockers_after_seconds": 0}, True),
+        ({"end_blockers": "idle-in-transaction", "end_blockers_after_seconds": 600}, False),
+        ({"end_blockers": "never", "end_blockers_after_seconds": 0}, False),
+    ],
+)
+def test_a_blocker_is_ended_only_where_the_policy_says_so_and_that_is_recorded(
+    shop: Shop, policy: dict[str, Any], *, ended: bool
+):
+    plan = shop.plan(ADD_COLUMN)
+    release = shop.release(plan, policy={"apply": {**QUICK["apply"], "attempts": 2, **policy}})
+    waiting: list[str] = []
+    release.progress = waiting.append
+    with closing(postgres.connect(shop.url, purpose="nightly report")) as reader:
+        reader.execute("begin; lock table orders in access share mode")
+        pid = reader.info.backend_pid
+        if ended:
+            assert apply_plan(release, plan, NOT_REHEARSED).attempts == 2
+        else:
+            with pytest.raises(ApplyFailed, match="gave up after 2 attempts"):
+                apply_plan(release, plan, NOT_REHEARSED)
+    assert any(f"waiting for a lock that is held by pid {pid} (gate nightly report" in said for said in waiting)
+    noted = [str(event.body["sentence"]) for event in release.record.events if event.kind == "noted"]
+    assert [said.startswith(f"ending pid {pid} (gate nightly report") for said in noted] == [True] * ended
+    assert any(said.startswith(f"ended pid {pid}") for said in shop.heard) is ended
+
+
+def test_a_session_that_runs_the_very_statements_of_the_plan_is_not_raced(shop: Shop):
+    plan = shop.plan("insert into visits (path) values ('/once');")
+    release = shop.release(plan, policy={"apply": {"lock_timeout_ms": 50, "attempts": 1, "max_wait_seconds": 20}})
+    with postgres.connect(shop.url, purpose="test") as other:
+        other.execute("set application_name = 'app'; begin")
+        other.execute(plan.pending[0].statements[0].encode())
+        with pytest.raises(ApplyFailed, match=r"somebody else may be migrating this database: pid .*\(app, "):
+            apply_plan(release, plan, NOT_REHEARSED)
+        other.execute("commit")
+    assert shop.sql("select count(*) from visits where path = '/once'") == [(1,)]
+
+
+def test_a_session_that_asked_the_ledger_a_moment_ago_is_waited_for_until_it_goes_on(shop: Shop):
+    plan = shop.plan("create table notes (id int primary key);")
+    release = shop.release(plan, policy={"apply": {**QUICK["apply"], "lock_timeout_ms": 3000}})
+    with postgres.connect(shop.url, purpose="test") as other:
+        other.execute("set application_name = 'app'; select 1")
+        other.execute("select id, hash, created_at from drizzle.__drizzle_migrations order by created_at desc limit 1")
+        began = time.monotonic()
+        with later(0.7, lambda: other.execute("select 'nothing to do'")):
+            assert apply_plan(release, plan, NOT_REHEARSED).attempts == 1
+        assert time.monotonic() - began >= 0.7
 
 
 def test_a_ledger_that_somebody_holds_is_waited_for_too(shop: Shop):

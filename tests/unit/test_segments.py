@@ -150,6 +150,11 @@ def test_a_value_that_the_same_migration_uses_is_committed_before_the_use() -> N
     ]
 
 
+def test_a_limit_that_a_migration_sets_for_itself_is_a_text_of_its_own() -> None:
+    segments = split(f"SET lock_timeout = '1s'; select 1;{BREAK}{CIC}")
+    assert [s.text.strip(" ;") for s in segments[0].statements] == ["SET lock_timeout = '1s'", "select 1"]
+
+
 def test_an_older_server_wants_values_of_new_types_committed_too() -> None:
     files = ("CREATE TYPE mood AS ENUM ('sad');", ADD, "SELECT 'happy'::mood")
     assert len(split(*files, major=16)) == 2

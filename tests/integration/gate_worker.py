@@ -1,0 +1,35 @@
+"""A gate at its apply step, again and again: each line of the input is a release, each line of the output how it ended.
+
+`python -m tests.integration.gate_worker`; a process that is warm, as one is that waited for an approval.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from tasks.apply_plan import apply_plan
+from tasks.clients.directory_store import DirectoryStore
+from tasks.gate.errors import GateError
+from tasks.gate.plan import Plan
+from tests.integration.releasing import NOT_REHEARSED, Shop
+
+
+def one(asked: dict[str, Any]) -> str:
+    """Apply at the moment that was asked for."""
+    plan = Plan.model_validate(asked["plan"])
+    shop = Shop(server=None, url=SecretStr(asked["url"]), store=DirectoryStore(Path(asked["store"])))  # type: ignore[arg-type]
+    release = shop.release(plan, policy=asked["policy"], release_id=asked["release"])
+    time.sleep(max(0.0, asked["at"] - time.time()))
+    try:
+        return f"applied: {apply_plan(release, plan, NOT_REHEARSED).sentence}"
+    except GateError as error:
+        return f"{type(error).__name__}: {error.message}"
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(one(json.loads(line))), flush=True)
