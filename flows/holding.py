@@ -1,7 +1,9 @@
 """Holds an approved release until it may begin: a window opens, a freeze ends, production is calm; then looks again."""
 
 import time
+from datetime import timedelta
 
+from flows import prefect_wait
 from flows.checklist import Checklist
 from tasks.gate.approval import Standing
 from tasks.gate.manifest import Manifest
@@ -14,6 +16,7 @@ from tasks.workshop import Workshop
 
 POLL_SECONDS = 1.0  # between two looks at the record
 LOOKS = 5  # at the record for one at production
+SUSPENDED_FROM = timedelta(minutes=2)  # a deployed run that waits for longer gives its process back
 
 
 def check_again_when_open(todo: Checklist, release: Release, workshop: Workshop, plan: Plan, backup: Manifest) -> None:
@@ -41,17 +44,27 @@ def _check_again(todo: Checklist, release: Release, workshop: Workshop, plan: Pl
 
 
 def _wait(todo: Checklist, release: Release, workshop: Workshop, plan: Plan) -> str:
-    """Poll until nothing holds the plan; costs no lock and no server, and may be stopped at any time."""
+    """Wait until nothing holds the plan; costs no lock and no server, and may be stopped at any time.
+
+    A deployed run is suspended while the moment is known and far: a process that waits for hours would be in the way
+    of whoever wants to restart its worker.
+    """
     workshop.let_go()
     began, said = time.monotonic(), False
     while (held := hold.what_holds(release, plan)) is not None:
-        if hold.note(release, held) or not said:
+        if hold.note(release, held, prefect_wait.reference()) or not said:
             todo.say(f"{held.sentence}; this process may be stopped and nothing is lost")
             todo.say(f"stop it: gate reject {release.id} --reason TEXT    go on: gate resume {release.id}")
             said = True
+        if held.until is not None and held.until - release.now() > SUSPENDED_FROM and _suspended_can_be_woken(release):
+            prefect_wait.suspend_until_open(release, plan, held)
         _look_at_the_record(todo, release, plan, held)
     workshop.take_lock()
     return f"waited {duration(time.monotonic() - began)}; nothing holds the release any more"
+
+
+def _suspended_can_be_woken(release: Release) -> bool:
+    return prefect_wait.waits_for(ask.heard(release).prefect)
 
 
 def _look_at_the_record(todo: Checklist, release: Release, plan: Plan, held: Held) -> None:

@@ -1,12 +1,22 @@
 """Waiting inside Prefect: the run is suspended, costs no process, and its form is a hint: the record decides."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from flows import prefect_view
 from tasks.gate.approval import Request, Standing
 from tasks.gate.plan import Plan
+from tasks.gate.ruling import Ruling
 from tasks.release import Release
 from tasks.steps import ask
+from tasks.steps.hold import Held
+
+NOTHING = "a resume in the Prefect UI released nothing"
+
+
+def waits_for(prefect: Mapping[str, str]) -> bool:
+    """True when this is the run that whoever decides will wake, so that it may be suspended."""
+    return prefect_view.deployed() and prefect.get("flow_run") == prefect_view.flow_run_id()
 
 
 def reference() -> dict[str, str]:
@@ -24,10 +34,35 @@ def suspend(release: Release, plan: Plan, request: Request) -> None:
     A suspended run starts again from the top. The key names release, digest and attempt, because Prefect hands the
     input of a key it has seen to whoever asks again: a new request must never be answered by an old form.
     """
+    answer = _form(f"approval-{release.id}-{request.digest[:16]}-{_attempt(release)}")
+    stands = ask.standing(release, plan).decision
+    if stands is not None and (stands.who, stands.approved) == (answer.your_name, answer.decision == "approve"):
+        return  # this is how a decision at another door wakes the run: the record holds it already
+    ruling = _answered(release, plan, answer)
+    if not ruling.accepted or ruling.missing:
+        _say(release, ruling.sentence if ruling.accepted else f"{NOTHING}: {ruling.sentence}")
+    if ask.standing(release, plan).standing is Standing.WAITING:
+        suspend(release, plan, request)
+
+
+def suspend_until_open(release: Release, plan: Plan, held: Held) -> None:
+    """Suspend the run of an approved release while a window is closed; a reconciler wakes it when it opens.
+
+    It starts again from the top, and comes here only when it is still held: then somebody resumed it by hand, who can
+    stop the release by a no and cannot hurry it by a yes.
+    """
+    moments = sum(e.kind == "holding" for e in release.record.events)
+    answer = _form(f"holding-{release.id}-{moments}-{_attempt(release)}")
+    if answer.decision == "reject":
+        _say(release, _answered(release, plan, answer).sentence)
+    else:
+        _say(release, f"{NOTHING}: {held.sentence}")
+
+
+def _form(key: str) -> Any:
+    """What was entered, when the run was resumed; suspends it when nobody has resumed this key yet."""
     from prefect.flow_runs import suspend_flow_run
     from prefect.input import RunInput
-
-    attempt = sum(e.kind == "noted" for e in release.record.events)
 
     class Answer(RunInput):
         """Your decision on this release; the plan and the evidence are in the artifacts of this run."""
@@ -36,12 +71,11 @@ def suspend(release: Release, plan: Plan, request: Request) -> None:
         your_name: str
         comment: str = ""
 
-    key = f"approval-{release.id}-{request.digest[:16]}-{attempt}"
-    answer = suspend_flow_run(wait_for_input=Answer, timeout=None, key=key)
-    stands = ask.standing(release, plan).decision
-    if stands is not None and (stands.who, stands.approved) == (answer.your_name, answer.decision == "approve"):
-        return  # this is how a decision at another door wakes the run: the record holds it already
-    ruling = ask.answer(
+    return suspend_flow_run(wait_for_input=Answer, timeout=None, key=key)
+
+
+def _answered(release: Release, plan: Plan, answer: Any) -> Ruling:
+    return ask.answer(
         release,
         plan,
         door="prefect-ui",
@@ -49,9 +83,13 @@ def suspend(release: Release, plan: Plan, request: Request) -> None:
         approved=answer.decision == "approve",
         comment=answer.comment,
     )
-    if not ruling.accepted or ruling.missing:
-        said = ruling.sentence if ruling.accepted else f"a resume in the Prefect UI released nothing: {ruling.sentence}"
-        release.record.append("noted", {"sentence": said})
-        release.say(said)
-    if ask.standing(release, plan).standing is Standing.WAITING:
-        suspend(release, plan, request)
+
+
+def _attempt(release: Release) -> int:
+    return sum(e.kind == "noted" for e in release.record.events)
+
+
+def _say(release: Release, sentence: str) -> None:
+    """Leave it in the record, which also makes the next form another one."""
+    release.record.append("noted", {"sentence": sentence})
+    release.say(sentence)

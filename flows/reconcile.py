@@ -10,6 +10,7 @@ from flows.wake import wake
 from tasks.clients.acting_lock import somebody_acts
 from tasks.gate.approval import Decision
 from tasks.gate.errors import GateError
+from tasks.gate.hearing import hearing
 from tasks.gate.reconcile import OF_TYPE, Deed, Finding, Run, Seen, judge
 from tasks.gate.wording import between
 from tasks.record import Record
@@ -57,6 +58,7 @@ class Reconciler:
             run=self._run(reference.get("flow_run", "")),
             quiet_seconds=between(story.latest_at, now.isoformat()) or 0.0,
             acting=self._acting,
+            due=bool(story.holds_until) and (between(story.holds_until, now.isoformat()) or 0.0) >= 0.0,
         )
         finding = judge(seen)
         key = (current, f"{story.latest_at} {finding.deed}")
@@ -103,10 +105,9 @@ class Reconciler:
 
 def _reference(record: Record) -> dict[str, str]:
     """The run that carries the release: the one that waits, else the one that opened it."""
-    asked, opened = record.last("asked"), record.last("opened")
-    waiting = asked.body.get("prefect") if asked else None
-    if isinstance(waiting, dict) and waiting.get("flow_run"):
-        return {name: str(value) for name, value in waiting.items()}
+    opened, waiting = record.last("opened"), hearing(record.events).prefect
+    if waiting.get("flow_run"):
+        return dict(waiting)
     return {"flow_run": str(opened.body.get("flow_run") or "")} if opened else {}
 
 

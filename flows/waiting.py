@@ -3,7 +3,7 @@
 import sys
 import time
 
-from flows import prefect_view, prefect_wait
+from flows import prefect_wait
 from flows.checklist import Checklist
 from flows.wish import Wish
 from tasks.authors import authors
@@ -47,7 +47,7 @@ def wait_for_decision(
     todo.say(f"digest {plan.digest}")
     if wish.yes:
         _say_yes(release, plan, wish.by)
-    elif prefect_view.deployed():
+    elif prefect_wait.waits_for(ask.heard(release).prefect):
         workshop.let_go()
         prefect_wait.suspend(release, plan, asked)
         workshop.take_lock()

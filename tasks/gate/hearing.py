@@ -17,7 +17,9 @@ class Hearing(Model):
 
     request: Request | None = None
     decisions: tuple[Decision, ...] = ()  # since that request, in the order of the record
-    prefect: dict[str, str] = Field(default_factory=dict)  # the run that waits for it: api, flow_run
+    prefect: dict[str, str] = Field(
+        default_factory=dict
+    )  # the run that waits, for answers or for its window: api, flow_run
     expired: bool = False  # somebody wrote down that nobody answered in time
     void: str = ""  # why it counts for nothing any more
     holding: str = ""  # what the approved plan waits for, in words; empty when for nothing
@@ -34,11 +36,15 @@ def hearing(events: Sequence[Event]) -> Hearing:
     if at is None:
         return Hearing(closed=closed)
     body = dict(events[at].body)
-    prefect = body.pop("prefect", None) or {}
-    asked = Request.model_validate(body)
+    waits = body.pop("prefect", None) or {}
+    try:
+        asked = Request.model_validate(body)
+    except ValidationError:
+        return Hearing(closed=closed)  # of another version, or damaged: nobody can have answered that
     since, release = events[at + 1 :], str(events[0].body.get("release") or "")
     held = next((e for e in reversed(since) if e.kind in {"holding", "cleared"}), None)
     holding = held.body if held is not None and held.kind == "holding" else {}
+    prefect = holding.get("prefect") or waits
     voided = next((e for e in since if e.kind == "voided"), None)
     return Hearing(
         request=asked,

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tasks.gate.model import Model
-from tasks.gate.story import APPROVED, EXPIRED, HALTED, INTERRUPTED, REJECTED, WAITING, Story
+from tasks.gate.story import APPROVED, EXPIRED, HALTED, HOLDING, INTERRUPTED, REJECTED, WAITING, Story
 from tasks.gate.wording import duration
 
 GRACE_SECONDS = 15.0  # whoever recorded a decision wakes the run within seconds; that is theirs to do
@@ -61,6 +61,7 @@ class Seen(NamedTuple):
     run: Run
     quiet_seconds: float  # since its last event
     acting: Callable[[], bool | None]  # does a process hold production's lock; None when nobody can say; asked late
+    due: bool = False  # the moment that an approved release waits for has come
 
 
 def judge(seen: Seen) -> Finding:
@@ -68,6 +69,8 @@ def judge(seen: Seen) -> Finding:
     state = seen.story.state
     if state in (APPROVED, REJECTED, EXPIRED):
         return _decided(seen)
+    if state == HOLDING:
+        return _holding(seen)
     if state in (WAITING, HALTED, INTERRUPTED):
         return _said(seen, Deed.NOTHING, f"{state}: a person says what happens now")
     return _under_way(seen)
@@ -88,6 +91,18 @@ def _decided(seen: Seen) -> Finding:
     if seen.run is Run.RUNS:
         return _said(seen, Deed.NAME, _gone(seen))
     return _said(seen, Deed.TAKE_UP, f"{seen.story.state}, and the process that waited is gone")
+
+
+def _holding(seen: Seen) -> Finding:
+    """An approved release that waits for its window holds no lock, so a quiet one is no dead one."""
+    state = seen.story.state
+    if seen.run is Run.CANCELLED:
+        return _said(seen, Deed.NAME, f"{state}, but its run in Prefect was cancelled: {_next(seen)} waits on")
+    if seen.run is Run.ENDED and seen.quiet_seconds >= PATIENCE_SECONDS:
+        return _said(seen, Deed.TAKE_UP, f"{state}, and the process that waited is gone")
+    if seen.run is Run.WAITS and seen.due:
+        return _said(seen, Deed.WAKE, f"{state}, which has come")
+    return _said(seen, Deed.NOTHING, f"{state}: {_next(seen)} waits on, should nobody else")
 
 
 def _under_way(seen: Seen) -> Finding:

@@ -100,6 +100,7 @@ class Story(Model):
     claimed_by: str = ""
     started_at: str = ""
     ended_at: str = ""
+    holds_until: str = ""  # the moment that an approved release waits for, where it is known
     latest_at: str = ""  # when its last event was written
     steps: tuple[Step, ...] = ()
 
@@ -132,6 +133,7 @@ def fold(events: Sequence[Event], now: datetime, release: str = "") -> Story:
         claimed_by=claim.by if claim else "",
         started_at=first.at if first else "",
         ended_at=ended.at if ended else "",
+        holds_until=text(_body(events, "holding"), "until") if state == HOLDING else "",
         latest_at=events[-1].at if events else "",
         steps=_steps(events),
     )

@@ -77,13 +77,14 @@ def _unrest(release: Release) -> Held | None:
     return Held(sentence=f"waiting until production is calm: {listing(found, limit=3)}") if found else None
 
 
-def note(release: Release, held: Held) -> bool:
-    """Write down what is waited for, when that is another thing than before; True when it was."""
+def note(release: Release, held: Held, prefect: dict[str, str]) -> bool:
+    """Write down what is waited for and by which run of Prefect, when that is another than before; True when it was."""
     last = next((e for e in reversed(release.record.events) if e.kind in {"holding", "cleared"}), None)
-    body = {"sentence": held.sentence, "until": held.until.isoformat() if held.until else ""}
-    if last is not None and last.kind == "holding" and _same(str(last.body.get("sentence")), held):
+    same = last is not None and last.kind == "holding" and last.body.get("prefect", {}) == prefect
+    if same and last is not None and _same(str(last.body.get("sentence")), held):
         return False
-    release.record.append("holding", body)
+    until = held.until.isoformat() if held.until else ""
+    release.record.append("holding", {"sentence": held.sentence, "until": until, "prefect": prefect})
     return True
 
 

@@ -40,6 +40,19 @@ def test_a_decision_whose_run_is_gone_is_taken_up_by_another_one():
         assert _judged((*ASKED, "approved"), run).deed is Deed.TAKE_UP
 
 
+def test_an_approved_release_that_waits_for_its_window_is_woken_when_it_opens_and_is_no_zombie_before():
+    story = fold(events(*ASKED, "approved", "holding", holding={"sentence": "x", "until": "2026-11-23T12:30"}), START)
+    assert story.holds_until == "2026-11-23T12:30"
+
+    def deed(run, *, due=False, quiet=LONG):
+        return judge(Seen(story, run, quiet, lambda: False, due)).deed
+
+    assert {deed(run) for run in (Run.WAITS, Run.RUNS, Run.NONE, Run.COMES, Run.UNKNOWN)} == {Deed.NOTHING}
+    assert deed(Run.WAITS, due=True) is Deed.WAKE
+    assert (deed(Run.ENDED), deed(Run.ENDED, quiet=1)) == (Deed.TAKE_UP, Deed.NOTHING)
+    assert deed(Run.CANCELLED) is Deed.NAME
+
+
 def test_a_run_that_somebody_cancelled_is_not_started_again_behind_their_back():
     found = _judged((*ASKED, "approved"), Run.CANCELLED)
     assert found.deed is Deed.NAME
