@@ -9,7 +9,7 @@ from tasks.clients.object_store import ObjectStore
 from tasks.gate.errors import ConfigurationError, GateError
 from tasks.gate.following import RunState, Seen, judge_end
 from tasks.gate.outcome import Outcome
-from tasks.gate.story import WAITING, Story
+from tasks.gate.story import HOLDING, WAITING, Story
 from tasks.gate.wording import moment
 from tasks.record import Record
 from tasks.target_log import TargetLog
@@ -129,6 +129,8 @@ class Follower:
             self._told.add("waits")
             self._waits(story)
             self._say(f"  waiting for approval until {moment(story.expires_at)}: gate approve {story.id}")
+        if story.state == HOLDING:
+            self._once(f"  {story.sentence}")
 
     def _once(self, line: str, *, again: str = "") -> None:
         """Say a line that was not said before."""

@@ -41,6 +41,8 @@ def wait_for_decision(
     )
     judgement = ask.standing(release, plan)
     if judgement.standing is not Standing.WAITING:
+        if prefect_wait.waits_for(ask.heard(release).prefect):
+            prefect_wait.answer_late_form(release, plan, asked)
         return ask.settled(release, judgement)
     for line in evidence.sentences:
         todo.say(line)

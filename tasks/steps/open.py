@@ -1,7 +1,7 @@
 """Step 1, open: an id, the target's identity, and the lock that only one release per target can hold."""
 
-import getpass
 import os
+import pwd
 import secrets
 import socket
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ def new_id(target: str, now: datetime) -> str:
 
 
 def operator() -> str:
-    """The operating-system user who started the command."""
+    """The operating-system user of this process, as the kernel knows them: LOGNAME and USER are anybody's to set."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"uid {os.getuid()}"
 
 
