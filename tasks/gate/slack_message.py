@@ -227,4 +227,5 @@ def _spoken(head: str, status: str, rows: tuple[Row, ...], shown: Shown) -> str:
 
 def _in_a_line(row: Row) -> str:
     rest = len(row.lines) - row.most
-    return "; ".join([*row.lines[: row.most], *([left_out(rest, row.noun)] if rest > 0 else [])])
+    said = [line.rstrip(".") for line in row.lines[: row.most]]
+    return "; ".join([*said, *([left_out(rest, row.noun)] if rest > 0 else [])])

@@ -254,6 +254,47 @@ def test_a_store_that_hangs_is_answered_for_in_time_and_the_outcome_is_told_late
     assert len(here.decisions()) == 1
 
 
+def test_a_no_that_the_store_keeps_waiting_says_so_in_its_form(here: Stage, monkeypatch: pytest.MonkeyPatch):
+    here.ask()
+    here.press("gate_reject")
+    wait_until(lambda: bool(here.slack.views), "the form")
+    view = here.slack.views[0]["view"]
+    hanging = threading.Event()
+    honest = type(here.store).create
+
+    def slow(store: Any, key: str, body: bytes) -> None:
+        if '"kind":"rejected"' in body.decode():
+            hanging.wait(10)
+        honest(store, key, body)
+
+    monkeypatch.setattr(type(here.store), "create", slow)
+    answer = send(here.address, here.slack.form_payload(view, JON, "not now")).json()
+    assert answer["response_action"] == "update"
+    assert "it is not known yet whether it counts" in answer["view"]["blocks"][0]["text"]["text"]
+    hanging.set()
+    wait_until(lambda: any("rejected" in told["text"] for told in here.slack.ephemeral), "the outcome")
+    assert [d.kind for d in here.decisions()] == ["rejected"]
+
+
+def test_a_form_that_slack_does_not_open_leaves_the_command(here: Stage):
+    here.ask()
+    here.slack.fails("views.open", "expired_trigger_id")
+    here.press("gate_reject")
+    assert here.told() == f"the form cannot be opened; `gate reject {here.release} --reason TEXT` works"
+
+
+def test_a_no_after_the_decision_opens_no_form_and_is_told_what_happened(here: Stage):
+    here.ask()
+    message = here.message()
+    late = here.slack.payload(message, ANN, "gate_reject")
+    here.press(user=JON)
+    wait_until(lambda: not message.buttons, "the buttons to go")
+    here.end(Record.open(here.store, "shop", here.release, owner="the-engine"))
+    assert send(here.address, late).status_code == 200
+    assert here.told() == f"release {here.release}: it is in production; nothing was changed"
+    assert here.slack.views == []
+
+
 def test_a_store_that_is_away_decides_nothing_and_the_person_is_told(here: Stage, monkeypatch: pytest.MonkeyPatch):
     here.ask()
     message = here.message()
