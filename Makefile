@@ -59,7 +59,7 @@ doors: setup
 
 # A thousand presses, ten thousand requests of rubbish, whole releases through Slack: minutes, for changes to the doors.
 presses: setup
-	PRESSES=1 $(BIN)/python -m pytest -s tests/acceptance/test_presses.py tests/acceptance/test_slack_fuzz.py tests/acceptance/test_slack.py tests/integration/test_slack_attacks.py
+	PRESSES=1 $(BIN)/python -m pytest -s tests/acceptance/test_presses.py tests/acceptance/test_slack_fuzz.py tests/acceptance/test_slack.py tests/integration/test_slack_attacks.py tests/integration/test_slack_races.py
 
 # The demo's first and third act under the roles of deploy/roles.sql: one minute.
 least-privilege: setup

@@ -1,10 +1,7 @@
-"""An approval in Slack, from the ask to the final sentence, and what happens when Slack or the store is away."""
+"""An approval in Slack, from the ask to the final sentence."""
 
 import hashlib
-import socket
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +9,18 @@ import httpx
 import pytest
 
 from config.policy import Policy
-from flows.web import slack_messages
 from flows.web.run import serving_doors
-from tasks.clients.object_store import Unreachable
 from tasks.decide import decide
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.slack_binding import bindings
 from tasks.record import Record
 from tasks.target_log import TargetLog
-from tests.integration.slack_stage import ANN, GUEST, JON, MIRA, Stage, slack_settings, stage, wait_until
-from tests.servers.slack import CHANNEL, Workspace, send, workspace
+from tests.integration.slack_fixtures import here, slack
+from tests.integration.slack_stage import ANN, GUEST, JON, MIRA, Stage, slack_settings, wait_until
+from tests.servers.slack import CHANNEL, Workspace, send
 from tests.servers.slack_limits import as_read
 
-
-@pytest.fixture
-def slack() -> Iterator[Workspace]:
-    with workspace() as found:
-        yield found
-
-
-@pytest.fixture
-def here(slack: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setattr(slack_messages, "POLL_SECONDS", 0.1)
-    with stage(slack, tmp_path) as found:
-        yield found
+__all__ = ["here", "slack"]  # fixtures
 
 
 def test_a_release_is_asked_for_approved_and_ends_in_one_message(here: Stage):
@@ -64,14 +49,6 @@ def test_the_plan_lies_in_the_thread_and_the_message_names_its_checksum(here: St
     assert here.slack.shared[0]["thread_ts"] == message.ts
     wait_until(lambda: hashlib.sha256(content).hexdigest() in message.text, "the checksum")
     assert f"{name} in the thread, SHA-256 {hashlib.sha256(content).hexdigest()}" in as_read(message.blocks)
-
-
-def test_where_files_are_not_allowed_the_message_names_the_command(here: Stage):
-    here.slack.fails("files.getUploadURLExternal", "file_uploads_disabled")
-    here.ask()
-    wait_until(lambda: bool(here.slack.top()), "a message")
-    assert f"The whole plan: gate report {here.release}" in as_read(here.slack.top()[0].blocks)
-    assert here.slack.files == {}
 
 
 def test_the_button_holds_256_random_bits_that_the_record_binds(here: Stage):
@@ -160,48 +137,6 @@ def test_a_policy_that_was_reviewed_meanwhile_counts_and_an_old_ask_does_not(her
     assert here.decisions() == []
 
 
-def test_slack_down_loses_nothing_and_the_message_comes_when_it_is_back(here: Stage):
-    here.slack.away = True
-    record = here.ask()
-    wait_until(lambda: here.slack.knocks > 0, "a call in vain")
-    record.append("noted", {"sentence": "the release goes on all the same"})
-    here.slack.away = False
-    message = here.message()
-    assert message.buttons
-
-
-def test_a_post_that_may_have_arrived_is_void_and_posted_anew_under_another_id(here: Stage):
-    here.slack.acts_then_hangs.add("chat.postMessage")
-    here.ask()
-    wait_until(lambda: "voided" in here.notes(), "the void")
-    here.slack.acts_then_hangs.clear()
-    wait_until(lambda: "posted" in here.notes(), "the second message")
-    first, second = here.slack.top()[0], here.slack.top()[-1]
-    assert first.buttons["gate_approve"]["value"] != second.buttons["gate_approve"]["value"]
-    send(here.address, here.slack.payload(first, JON, "gate_approve"))
-    assert here.told() == "this message was replaced by a newer one, whose buttons count; nothing was decided"
-    assert here.decisions() == []
-    send(here.address, here.slack.payload(second, JON, "gate_approve"))
-    assert len(here.decisions()) == 1
-
-
-def test_slack_that_asks_to_wait_is_waited_for(here: Stage):
-    here.slack.throttles("chat.postMessage", seconds=1)
-    here.ask()
-    assert here.message().buttons
-    assert here.notes()[:2] == ["posting", "posted"]
-
-
-def test_a_message_that_cannot_be_changed_is_answered_in_its_thread(here: Stage):
-    here.ask()
-    message = here.message()
-    wait_until(lambda: "SHA-256" in message.text, "the first update")
-    here.slack.fails("chat.update", "cant_update_message", times=50)
-    here.press()
-    wait_until(lambda: any(m.body.get("thread_ts") == message.ts for m in here.slack.messages), "the answer below it")
-    assert here.slack.messages[-1].text.startswith("Approved: 1 migration to shop\nApproved by jon (slack).")
-
-
 def test_a_release_that_needs_a_person_calls_the_group_once(here: Stage):
     record = here.ask()
     message = here.message()
@@ -229,60 +164,6 @@ def test_a_release_that_was_never_asked_for_calls_the_group_too(here: Stage):
     )
 
 
-def test_a_store_that_hangs_is_answered_for_in_time_and_the_outcome_is_told_later(
-    here: Stage, monkeypatch: pytest.MonkeyPatch
-):
-    here.ask()
-    message = here.message()
-    hanging = threading.Event()
-    honest = type(here.store).create
-
-    def slow(store: Any, key: str, body: bytes) -> None:
-        if '"kind":"approved"' in body.decode():
-            hanging.wait(10)
-        honest(store, key, body)
-
-    monkeypatch.setattr(type(here.store), "create", slow)
-    began = time.monotonic()
-    answer = send(here.address, here.slack.payload(message, JON, "gate_approve"))
-    assert answer.status_code == 200
-    assert time.monotonic() - began < 2.9
-    assert "it is not known yet whether it counts" in here.told()
-    assert here.decisions() == []
-    hanging.set()
-    assert f"approved {here.release} as jon" in here.told(2)
-    assert len(here.decisions()) == 1
-
-
-def test_a_no_that_the_store_keeps_waiting_says_so_in_its_form(here: Stage, monkeypatch: pytest.MonkeyPatch):
-    here.ask()
-    here.press("gate_reject")
-    wait_until(lambda: bool(here.slack.views), "the form")
-    view = here.slack.views[0]["view"]
-    hanging = threading.Event()
-    honest = type(here.store).create
-
-    def slow(store: Any, key: str, body: bytes) -> None:
-        if '"kind":"rejected"' in body.decode():
-            hanging.wait(10)
-        honest(store, key, body)
-
-    monkeypatch.setattr(type(here.store), "create", slow)
-    answer = send(here.address, here.slack.form_payload(view, JON, "not now")).json()
-    assert answer["response_action"] == "update"
-    assert "it is not known yet whether it counts" in answer["view"]["blocks"][0]["text"]["text"]
-    hanging.set()
-    wait_until(lambda: any("rejected" in told["text"] for told in here.slack.ephemeral), "the outcome")
-    assert [d.kind for d in here.decisions()] == ["rejected"]
-
-
-def test_a_form_that_slack_does_not_open_leaves_the_command(here: Stage):
-    here.ask()
-    here.slack.fails("views.open", "expired_trigger_id")
-    here.press("gate_reject")
-    assert here.told() == f"the form cannot be opened; `gate reject {here.release} --reason TEXT` works"
-
-
 def test_a_no_after_the_decision_opens_no_form_and_is_told_what_happened(here: Stage):
     here.ask()
     message = here.message()
@@ -293,32 +174,6 @@ def test_a_no_after_the_decision_opens_no_form_and_is_told_what_happened(here: S
     assert send(here.address, late).status_code == 200
     assert here.told() == f"release {here.release}: it is in production; nothing was changed"
     assert here.slack.views == []
-
-
-def test_a_store_that_is_away_decides_nothing_and_the_person_is_told(here: Stage, monkeypatch: pytest.MonkeyPatch):
-    here.ask()
-    message = here.message()
-
-    def away(_store: Any, _key: str, _body: bytes) -> None:
-        raise Unreachable("the store does not answer")
-
-    monkeypatch.setattr("flows.web.slack_decision.PATIENCE_SECONDS", 0.2)
-    with monkeypatch.context() as patched:
-        patched.setattr(type(here.store), "create", away)
-        send(here.address, here.slack.payload(message, JON, "gate_approve"))
-        assert "the store does not answer: whether your answer was recorded is not known" in here.told()
-    assert here.decisions() == []
-
-
-def test_a_second_endpoint_takes_over_what_the_first_posted(here: Stage, slack: Workspace, tmp_path: Path):
-    here.ask()
-    message = here.message()
-    with stage(slack, tmp_path) as other:
-        other.release = here.release
-        send(other.address, slack.payload(message, JON, "gate_approve"))
-        wait_until(lambda: not message.buttons, "the buttons to go")
-    assert len(here.decisions()) == 1
-    assert len(slack.top()) == 1
 
 
 def test_metrics_count_what_was_refused(here: Stage):
@@ -343,27 +198,6 @@ def test_a_message_that_nothing_happened_to_is_not_drawn_again(here: Stage):
     updates = here.slack.called("chat.update")
     time.sleep(1.0)
     assert here.slack.called("chat.update") == updates
-
-
-def test_a_prefect_that_hangs_delays_no_answer(here: Stage):
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        here.ask(prefect={"api": f"http://127.0.0.1:{deaf.getsockname()[1]}/api", "flow_run": "run-1"})
-        message = here.message()
-        began = time.monotonic()
-        assert send(here.address, here.slack.payload(message, JON, "gate_approve")).status_code == 200
-        assert time.monotonic() - began < 1.9
-        assert len(here.decisions()) == 1
-        wait_until(lambda: not message.buttons, "the buttons to go")
-    assert here.slack.ephemeral == []
-
-
-def test_where_slack_names_no_app_the_signature_alone_tells_it(here: Stage, monkeypatch: pytest.MonkeyPatch):
-    known = here.slack._auth_test
-    monkeypatch.setattr(here.slack, "_auth_test", lambda given: {**known(given), "app_id": ""})
-    monkeypatch.setattr("tests.servers.slack.APP", "")
-    here.ask()
-    here.press()
-    assert len(here.decisions()) == 1
 
 
 @pytest.mark.parametrize(
