@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 EQUALITY_ARGS ?=
 TEST_ARGS ?= -n 3 --dist loadgroup
 
-.PHONY: setup demo test kill-matrix segment-kills migrators readers equality defects repairs drafts doors presses least-privilege races lint bench lock picture clean
+.PHONY: setup demo test kill-matrix segment-kills migrators readers equality defects repairs drafts doors presses least-privilege races engine-failures lint bench lock picture clean
 
 setup: $(STAMP)
 
@@ -72,6 +72,10 @@ races: setup
 # A draft of rollback SQL for each kind of migration, two minutes; the default suite tries a few.
 drafts: setup
 	DRAFT_KINDS=1 $(BIN)/python -m pytest -q tests/integration/test_draft_rollback.py
+
+# Cancel, kill, drain, lost servers, zombies, canaries in every secret: twenty minutes, for changes to flows/offering.py.
+engine-failures: setup
+	ENGINE_FAILURES=1 $(BIN)/python -m pytest tests/acceptance/test_engine.py tests/acceptance/test_canaries.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """The deployments that the Prefect server knows: their forms, and how an outcome becomes a state with its sentence."""
 
+from collections.abc import Callable
 from typing import Any
 
 from prefect import flow
@@ -19,19 +20,42 @@ from tasks.gate.drill import drill_markdown
 from tasks.gate.errors import GateError
 from tasks.gate.evidence import Waiver
 from tasks.gate.outcome import Outcome, from_error
+from tasks.preflight import CHECKS
+
+
+def _choices(schema: dict[str, Any]) -> None:
+    """A list to choose from in the form, and a field for the team's own commands, which only the worker knows."""
+    own = {"title": "of Gate's own", "type": "string", "enum": [check.name for check in CHECKS]}
+    schema.pop("type", None)
+    schema["anyOf"] = [own, {"title": "of the team's", "type": "string", "minLength": 1}]
+
+
+def _name(of: str) -> Callable[[], str]:
+    """What a run is called in the list of runs: what it does, and to which target."""
+
+    def named() -> str:
+        from prefect.runtime import deployment
+
+        return f"{of} {deployment.name or ''}".strip()
+
+    return named
 
 
 class WaivedCheck(BaseModel):
     """A check that may fail this time."""
 
-    check: str = Field(description="The check's name, for example staging-ledger.", min_length=1)
+    check: str = Field(
+        description="Which check; gate check lists them.",
+        min_length=1,
+        json_schema_extra=_choices,
+    )
     reason: str = Field(description="Why it may fail; the approver reads it.", min_length=3)
 
 
-@flow(name="release", flow_run_name="release", persist_result=False, retries=0, log_prints=False)
+@flow(name="release", flow_run_name=_name("release"), persist_result=False, retries=0, log_prints=False)
 def release(
     started_by: str = "",
-    waive: list[WaivedCheck] | None = None,
+    waive: list[WaivedCheck] = [],  # noqa: B006 - only read; with None the form begins with a switch
     take_up: str = "",
     bundle: Bundle | None = None,
 ) -> State[Any]:
@@ -44,11 +68,11 @@ def release(
         bundle: The files that CI saw, which `gate trigger` fills in; without it the worker's own folder is released.
     """
     who = started_by or "prefect"
-    waivers = tuple(Waiver(check=w.check, reason=w.reason, by=who) for w in waive or ())
+    waivers = tuple(Waiver(check=w.check, reason=w.reason, by=who) for w in waive)
     return _as_state(_outcome(PrefectShown(), by=who, waivers=waivers, take_up=take_up, bundle=bundle))
 
 
-@flow(name="drill", flow_run_name="drill", persist_result=False, retries=0)
+@flow(name="drill", flow_run_name=_name("drill"), persist_result=False, retries=0)
 def drill() -> State[Any]:
     """Prove the newest backup again and rehearse the way back with it; production is not touched."""
     try:

@@ -16,17 +16,29 @@ INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def interrupt_on_sigterm() -> Iterator[None]:
-    """Turn SIGTERM into KeyboardInterrupt for the length of the block.
+    """Turn SIGTERM into KeyboardInterrupt for the length of the block, whatever it means outside.
 
-    psycopg cancels the running statement on it and waits for the server's answer. Only where nobody else decided what
-    SIGTERM means, and only in the main thread, which alone may decide.
+    psycopg cancels the running statement on KeyboardInterrupt and waits for the server's answer. It does not know what
+    an engine raises to cancel a run: a statement would outlive the process. So whoever gave SIGTERM a meaning before
+    hears of it at the end of the block, when all is cleaned up. Only in the main thread, which alone may decide.
     """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    told: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGTERM, before)
+        if told and callable(before):
+            before(signal.SIGTERM, None)
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -57,7 +69,3 @@ def stop(connection: Connection) -> None:
         with suppress(psycopg.Error):  # then the server ends it at its own time limit
             connection.cancel_safe(timeout=5)
     connection.close()
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -63,7 +63,7 @@ def _block(block: Block, rows: int) -> Iterator[str]:
     elif isinstance(block, Code):
         yield from _code(block)
     elif isinstance(block, Fold):
-        yield f"<details><summary>{escape(block.summary)}</summary>"
+        yield f"<details><summary>{inside_html(block.summary)}</summary>"
         yield ""
         yield from _lines(block.block, rows) if isinstance(block.block, Lines) else _code(block.block)
         yield ""
@@ -116,6 +116,11 @@ def _cell(cell: Cell) -> str:
 def escape(value: str) -> str:
     """A text that Markdown shows as it is, on one line: no links, no mentions, no HTML, no table breaks."""
     return "".join(f"&#{ord(c)};" if c in "<>&|@" else f"\\{c}" if c in SPECIAL else c for c in clean(value))
+
+
+def inside_html(value: str) -> str:
+    """The same between HTML tags, where Markdown is not read and a backslash would be shown."""
+    return "".join(f"&#{ord(c)};" if c in SPECIAL or c in "<>&|@" else c for c in clean(value))
 
 
 def code(value: str) -> str:
