@@ -72,7 +72,8 @@ def verdicts(findings: tuple[Finding, ...]) -> dict[str, Verdict]:
 
 
 def test_the_names_of_the_checks_are_a_contract() -> None:
-    assert tuple(check.name for check in CHECKS) == NAMES
+    assert tuple(check.name for check in CHECKS if not check.repairs_only) == NAMES
+    assert [check.name for check in CHECKS if check.repairs_only] == ["marked-schema"]
 
 
 def test_a_release_that_is_ready_passes_everything(

@@ -1,5 +1,6 @@
 """What deploy/ gives to CI is valid for the tools that read it, and calls Gate as it is."""
 
+import json
 import re
 import subprocess
 import sys
@@ -48,6 +49,14 @@ def test_the_options_that_the_action_collects_exist():
     collected = re.findall(r"options\+?=\((.*)\)", (GITHUB / "action.yml").read_text())
     assert collected
     assert set(re.findall(r"--[a-z-]+", " ".join(collected))) <= known
+
+
+def test_a_job_may_neither_write_a_record_nor_read_a_backup():
+    allowed = json.loads((GITHUB / "store-access.json").read_text())["Statement"]
+    may = {s["Action"]: [s["Resource"]] if isinstance(s["Resource"], str) else s["Resource"] for s in allowed}
+    assert set(may) == {"s3:ListBucket", "s3:GetObject", "s3:PutObject"}
+    assert may["s3:PutObject"] == ["arn:aws:s3:::example-gate/production/artifacts/*"]
+    assert not any("backups" in place or place.endswith("production/*") for place in may["s3:GetObject"])
 
 
 def test_no_input_is_pasted_into_a_script():
