@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ from flows.ci import ci_job
 from tasks.clients.github import GitHub
 from tasks.gate.errors import GateError
 from tasks.gate.outcome import Outcome
+from tasks.gate.plan import Plan
+from tasks.gate.proposal import Mark, marks
 from tasks.gate.story import Story
 from tasks.gate.wording import moment
 
@@ -39,13 +42,14 @@ class CiReport:
         """The release waits for a decision; its id is what a decision names."""
         self._status("pending", f"{story.id} waits for approval until {moment(story.expires_at)}")
 
-    def ended(self, outcome: Outcome, release: str, markdown: str) -> None:
+    def ended(self, outcome: Outcome, release: str, markdown: str, plan: Plan | None) -> None:
         """The release has ended.
 
         Args:
             outcome: how.
             release: its id; empty when none was opened, or none can be seen from here.
             markdown: its report; empty when the record is out of reach.
+            plan: what it was to run, for marks at the lines of its migrations; None when that is not known here.
         """
         self._status(STATES.get(outcome.exit_code, "failure"), f"{outcome.outcome}: {outcome.sentence}")
         title = f"## {self._settings.target}: {outcome.outcome}\n\n{outcome.sentence}\n\n"
@@ -55,6 +59,7 @@ class CiReport:
         _output("sentence", outcome.sentence)
         if outcome.exit_code and ci_job().name == "github":
             click.echo(f"::error title=gate {outcome.outcome}::{escaped(outcome.sentence)}", err=True)
+            annotate(marks(plan) if plan else (), in_repository(self._settings.migrations))
 
     def _status(self, state: str, sentence: str) -> None:
         settings = self._settings
@@ -65,6 +70,21 @@ class CiReport:
             github.set_status(self._commit, state=state, context=self._context, sentence=sentence, url=ci_job().url)
         except GateError as error:
             click.echo(f"the commit status could not be set: {error.message}", err=True)
+
+
+def annotate(found: Sequence[Mark], folder: str) -> None:
+    """Put a mark beside each line, where a GitHub workflow shows it; nothing elsewhere."""
+    if ci_job().name != "github":
+        return
+    for mark in found:
+        place = f"file={escaped(f'{folder}/{mark.file}', in_property=True)},line={mark.line}," if mark.file else ""
+        click.echo(f"::{mark.level} {place}title=gate::{escaped(mark.sentence)}", err=True)
+
+
+def in_repository(folder: Path) -> str:
+    """The folder as CI names it: from the top of the checkout."""
+    top = os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR") or "."
+    return Path(os.path.relpath(folder.resolve(), Path(top).resolve())).as_posix()
 
 
 def write_summary(markdown: str) -> None:

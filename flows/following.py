@@ -9,6 +9,7 @@ from tasks.clients.object_store import ObjectStore
 from tasks.gate.errors import ConfigurationError, GateError
 from tasks.gate.following import RunState, Seen, judge_end
 from tasks.gate.outcome import Outcome
+from tasks.gate.plan import Plan
 from tasks.gate.story import HOLDING, WAITING, Story
 from tasks.gate.wording import moment
 from tasks.record import Record
@@ -54,6 +55,15 @@ class Follower:
     def release(self) -> str:
         """The release's id, empty until the run has opened one that can be seen from here."""
         return self._record.release if self._record else ""
+
+    @property
+    def plan(self) -> Plan | None:
+        """What the release is to run; None before it is recorded, out of reach, or written by another version of Gate."""
+        planned = self._record.last("planned") if self._record else None
+        try:
+            return Plan.model_validate(planned.body["plan"]) if planned else None
+        except ValueError:
+            return None
 
     def follow(self, patience_seconds: float) -> Outcome:
         """Look until it is over.
@@ -116,6 +126,8 @@ class Follower:
         else:
             self._told.discard("away")
             self._once(f"{run.name}: {run.message}".rstrip(": "))
+            if run.name == "Late":
+                self._once("no worker has taken it yet: is `gate serve` running for this target?")
         if story is None:
             new = self._api.lines(self._run, self._lines) if run is not None and self._store is None else []
             self._lines += len(new)

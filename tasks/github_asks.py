@@ -1,6 +1,7 @@
 """Keeps the deployments that wait on GitHub for the gate's answer, and answers each once its release has ended."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from tasks.clients.github import GitHub
@@ -32,7 +33,9 @@ def keep_ask(store: ObjectStore, target: str, ask: Ask) -> bool:
 Ended = dict[str, tuple[str, Story]]  # releases that are closed, with their commit: they do not change any more
 
 
-def answer_asks(store: ObjectStore, target: str, github: GitHub, now: datetime, ended: Ended) -> list[Ask]:
+def answer_asks(
+    store: ObjectStore, target: str, github: Callable[[], GitHub], now: datetime, ended: Ended
+) -> list[Ask]:
     """Answer every question whose release has ended; returns those that still wait.
 
     Safe from several processes at once and to run again after a kill: GitHub takes one answer, and all give the same.
@@ -40,7 +43,7 @@ def answer_asks(store: ObjectStore, target: str, github: GitHub, now: datetime, 
     Args:
         store: where questions and records lie.
         target: name of the database.
-        github: whom to answer.
+        github: whom to answer; asked for when there is something to say.
         now: the moment of the answer.
         ended: what earlier calls found out; filled.
 
@@ -55,7 +58,7 @@ def answer_asks(store: ObjectStore, target: str, github: GitHub, now: datetime, 
         if reply is None:
             waiting.append(ask)
             continue
-        _answer(github, ask, reply)
+        _answer(github(), ask, reply)
         _mark(store, target, ask, reply)
     return waiting
 

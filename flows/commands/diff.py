@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from config.settings import Settings
-from flows.ci import ci_job
-from flows.ci_report import escaped, write_summary
+from flows.ci_report import annotate, in_repository, write_summary
 from flows.commands.plan import document
 from flows.options import as_json, print_json, settings_and_policy
 from tasks.gate import proposal
@@ -32,11 +31,9 @@ def command(*, base: str, major: int, comment: bool, code_quality: Path | None, 
     settings, _ = settings_and_policy()
     plan = compare_folders(settings, base, major)
     found = proposal.marks(plan)
-    folder = _in_repository(settings.migrations)
-    if ci_job().name == "github":
-        for mark in found:
-            click.echo(_annotation(mark, folder), err=True)
-        write_summary(proposal.comment(plan, base))
+    folder = in_repository(settings.migrations)
+    annotate(found, folder)
+    write_summary(proposal.comment(plan, base))
     if code_quality is not None:
         code_quality.write_text(json.dumps(proposal.code_quality(found, folder)), encoding="utf-8")
     if comment:
@@ -49,17 +46,6 @@ def command(*, base: str, major: int, comment: bool, code_quality: Path | None, 
             click.echo(f"{mark.level}: {place}{mark.sentence}")
         click.echo(proposal.verdict(plan, base))
     return 3 if plan.problems else 0
-
-
-def _annotation(mark: proposal.Mark, folder: str) -> str:
-    place = f"file={escaped(f'{folder}/{mark.file}', in_property=True)},line={mark.line}," if mark.file else ""
-    return f"::{mark.level} {place}title=gate::{escaped(mark.sentence)}"
-
-
-def _in_repository(folder: Path) -> str:
-    """The folder as CI names it: from the top of the checkout."""
-    top = os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR") or "."
-    return Path(os.path.relpath(folder.resolve(), Path(top).resolve())).as_posix()
 
 
 def _write_comment(settings: Settings, plan: Plan, base: str) -> None:

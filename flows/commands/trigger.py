@@ -56,7 +56,7 @@ def command(
     except KeyboardInterrupt:
         click.echo("the release goes on without this job; the same command follows it again", err=True)
         raise
-    report.ended(outcome, follower.release, _markdown(follower.release))
+    report.ended(outcome, follower.release, _markdown(follower.release), follower.plan)
     if as_json:
         print_json({"flow_run": started.run, "id": follower.release, **outcome.model_dump(mode="json")})
     else:

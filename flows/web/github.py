@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -73,9 +74,10 @@ def answer_until(serving: Serving, stop: threading.Event) -> None:
     """Answer what waits, again and again; a store or a GitHub that is away costs a round."""
     said = ""
     ended: Ended = {}
+    github = partial(_github, serving.settings)
     while not stop.wait(EVERY_SECONDS):
         try:
-            answer_asks(serving.store, serving.settings.target, _github(serving.settings), datetime.now(UTC), ended)
+            answer_asks(serving.store, serving.settings.target, github, datetime.now(UTC), ended)
             said = ""
         except GateError as error:
             if error.message != said:

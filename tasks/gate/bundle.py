@@ -19,7 +19,7 @@ MIGRATIONS, ROLLBACKS = "migrations", "rollbacks"
 MOST_FILES = 20_000
 MOST_BYTES = 64 << 20  # of all files together
 LONGEST_NAME = 255  # bytes; what file systems take
-MOST_NAMED = 2_000  # files named in the parameters of a run, of which Prefect takes 512 KiB
+MOST_NAMED = 1_000  # files named in the parameters of a run, of which Prefect takes 512 KiB, authors included
 
 
 class Bundle(Model):

@@ -166,8 +166,8 @@ def test_only_the_release_of_that_very_commit_answers(github: FakeGitHub, store:
     asked = Ask(run=9, environment="production", commit=COMMIT, asked_at=NOW)
     store.create(f"shop/github/{asked.name}.json", asked.model_dump_json().encode())
     client = GitHub(github.url, REPOSITORY, SecretStr(TOKEN))
-    assert answer_asks(store, "shop", client, NOW, {}) == [asked]
-    assert answer_asks(store, "shop", client, NOW + UNHEARD_OF + timedelta(minutes=1), {}) == []
+    assert answer_asks(store, "shop", lambda: client, NOW, {}) == [asked]
+    assert answer_asks(store, "shop", lambda: client, NOW + UNHEARD_OF + timedelta(minutes=1), {}) == []
     assert github.answers[0]["state"] == "rejected"
     assert "was started within 1 day" in github.answers[0]["comment"]
 

@@ -47,7 +47,7 @@ def test_the_end_is_written_where_the_job_is_looked_at(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     end = Outcome(outcome="refused", sentence="100% of it:\nno", exit_code=3)
-    CiReport(Settings(), "a" * 40).ended(end, "r1", "")
+    CiReport(Settings(), "a" * 40).ended(end, "r1", "", None)
     assert "100% of it" in Path("summary.md").read_text()
     assert capsys.readouterr().err == "::error title=gate refused::100%25 of it:%0Ano\n"
     name, sentence, more, mark = Path("outputs").read_text().splitlines()[-4:]
