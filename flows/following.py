@@ -58,7 +58,7 @@ class Follower:
 
     @property
     def plan(self) -> Plan | None:
-        """What the release is to run; None before it is recorded, out of reach, or written by another version of Gate."""
+        """What the release is to run; None while nothing says so, or another version of Gate wrote it."""
         planned = self._record.last("planned") if self._record else None
         try:
             return Plan.model_validate(planned.body["plan"]) if planned else None
