@@ -19,6 +19,9 @@ from tasks.other_migrators import wait_for_others
 LIMITS = """
 select pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('statement_timeout', %s, true)
 """
+# Asserted after every statement; the time limits are set again before every statement.
+NAMES = ("role", "session_authorization", "client_encoding")
+SESSION = "select pg_catalog.current_setting('role'), session_user::text, pg_catalog.current_setting('client_encoding')"
 WITNESS = (
     "select pg_catalog.pg_current_xact_id()::pg_catalog.text, pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text"
 )
@@ -55,6 +58,7 @@ class AttemptObserver:
         self.statements: list[AppliedStatement] = []
         self.witness: Witness | None = None
         self._plan = plan
+        self._session: tuple[str, ...] = ()
         self._limits = limits
         self._watch = watch
         self._rehearsed = {(s.tag, s.index): s.seconds for s in rehearsal.statements}
@@ -65,6 +69,7 @@ class AttemptObserver:
         if self.transaction is None:
             self._wait_for_others()
             self.transaction = _witness(connection).xid
+            self._session = _session(connection)
         timeout = statement_timeout_ms(self._rehearsed.get((tag, index), 0.0), self._limits)
         # Again before each statement: one that sets lock_timeout itself must not decide for those after it.
         self._set(connection, timeout)
@@ -77,8 +82,19 @@ class AttemptObserver:
                 f"statement {index + 1} of {tag} ended the transaction that it ran in",
                 hint="remove BEGIN, COMMIT and ROLLBACK from the migration",
             )
+        self._refuse_other_session(connection, tag, index)
         self.statements.append(AppliedStatement(tag=tag, index=index, seconds=round(seconds, 6)))
         reached("apply:after-statement")
+
+    def _refuse_other_session(self, connection: Connection, tag: str, index: int) -> None:
+        """What a statement may change behind the parser's back, in a function or in EXECUTE: who we are."""
+        now = _session(connection)
+        for name, value, was in zip(NAMES, now, self._session, strict=True):
+            if value != was:
+                raise ApplyFailed(
+                    f"statement {index + 1} of {tag} changed {name} to {value} for everything that comes after it",
+                    hint="take that out of the function or the block that the statement runs, or undo it there",
+                )
 
     def committing(self, connection: Connection) -> None:
         """Read what will tell later whether the COMMIT took effect."""
@@ -97,6 +113,10 @@ class AttemptObserver:
                 f"somebody else may be migrating this database: {listing(suspects)}",
                 hint="let that session end, then start again; two migrators at once apply migrations twice",
             )
+
+
+def _session(connection: Connection) -> tuple[str, ...]:
+    return tuple(str(value) for value in connection.execute(SESSION).fetchone() or ())
 
 
 def _witness(connection: Connection) -> Witness:

@@ -53,6 +53,14 @@ select format('%%I.%%I', n.nspname, s.relname) from pg_depend d
  where d.refclassid = 'pg_class'::regclass and d.refobjid = %s
    and case when s.relkind = 'S' then not has_sequence_privilege(s.oid, 'USAGE') else false end
 """
+OWN_ROWS = """
+select has_schema_privilege(n.oid, 'USAGE,CREATE'), c.oid,
+       has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT')
+       and has_table_privilege(c.oid, 'UPDATE')
+  from pg_namespace n
+  left join pg_class c on c.relnamespace = n.oid and c.relname = 'statements' and c.relkind = 'r'
+ where n.nspname = 'gate'
+"""
 MAY_CREATE_SCHEMA = "select has_database_privilege(current_database(), 'CREATE')"
 # A swap is done from the maintenance database, where a role that logged in with SET ROLE (deploy/roles.sql) is itself.
 FOR_A_SWAP = """
@@ -112,6 +120,23 @@ def missing_for_ledger(connection: Connection, schema: str, table: str) -> list[
     for (sequence,) in connection.execute(LEDGER_SEQUENCES, [oid]):
         found.append(Missing(f"no USAGE on sequence {sequence}", f"GRANT USAGE ON SEQUENCE {sequence} TO {me}"))
     return found
+
+
+def missing_for_segments(connection: Connection) -> list[Missing]:
+    """What writing the gate's own rows fails on, which a plan in segments needs."""
+    me = _me(connection)
+    row = connection.execute(OWN_ROWS).fetchone()
+    if row is None:
+        if (connection.execute(MAY_CREATE_SCHEMA).fetchone() or (False,))[0]:
+            return []
+        database = _quoted(connection, connection.info.dbname)
+        remedy = f"GRANT CREATE ON DATABASE {database} TO {me}, or CREATE SCHEMA gate AUTHORIZATION {me}"
+        return [Missing("may not create the schema gate, where a plan in segments says how far it got", remedy)]
+    create, table, write = row
+    if table is None:
+        return [] if create else [Missing("may not create gate.statements", f"GRANT CREATE ON SCHEMA gate TO {me}")]
+    grant = f"GRANT SELECT, INSERT, UPDATE ON TABLE gate.statements TO {me}"
+    return [] if write else [Missing("may not write gate.statements", grant)]
 
 
 def missing_for_swap(connection: Connection) -> list[Missing]:

@@ -5,6 +5,7 @@ from tasks.clients.privileges import (
     Missing,
     missing_for_backup,
     missing_for_ledger,
+    missing_for_segments,
     missing_for_sight,
     missing_for_swap,
 )
@@ -23,6 +24,8 @@ def ask(around: Surroundings) -> Answer:
     production = around.production()
     schema, table = _ledger(around)
     needed = [*missing_for_backup(production), *missing_for_ledger(production, schema, table)]
+    if isinstance(around, Question) and around.plan.segments:
+        needed += missing_for_segments(production)
     wanted = [*_for_swap(around, production), *missing_for_sight(production)]
     user = production.info.user
     lines = [str(m) for m in [*needed, *wanted]]

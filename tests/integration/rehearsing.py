@@ -16,6 +16,7 @@ from tasks.gate.identity import Identity
 from tasks.gate.model import sha256
 from tasks.gate.plan import Migration, Plan, PlannedMigration, Rollback, State
 from tasks.gate.rehearsal import Rehearsal
+from tasks.read_scripts import read_segments
 from tasks.rehearse import rehearse
 
 _numbers = itertools.count(1)
@@ -91,6 +92,7 @@ class Copy:
             migrations=tuple(PlannedMigration(tag=m.tag, state=State.PENDING) for m in pending),
             pending=pending,
             rollbacks=found,
+            segments=read_segments(pending, self.scratch.version_num // 10000),
         )
 
     def rehearse(self, *texts: str, rollbacks: dict[str, str] | None = None) -> Rehearsal:

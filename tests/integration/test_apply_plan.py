@@ -143,6 +143,15 @@ def test_a_session_that_asked_the_ledger_a_moment_ago_is_waited_for_until_it_goe
         assert time.monotonic() - began >= 0.7
 
 
+def test_a_statement_that_changes_the_role_where_no_parser_sees_it_is_stopped(shop: Shop):
+    shop.sql("create role somebody; grant somebody to current_user")
+    plan = shop.plan("do $$ begin execute 'set ' || 'role somebody'; end $$;", "create table notes (id int);")
+    with pytest.raises(ApplyFailed, match="statement 1 of 0001 changed role to somebody for everything that comes"):
+        apply_plan(shop.release(plan), plan, NOT_REHEARSED)
+    assert shop.sql("select to_regclass('notes')") == [(None,)]
+    shop.sql("drop role somebody")
+
+
 def test_a_ledger_that_somebody_holds_is_waited_for_too(shop: Shop):
     plan = shop.plan(ADD_COLUMN)
     with postgres.connect(shop.url, purpose="drizzle") as other:
