@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     staging_url: SecretStr | None = Field(None, description="Staging, where this release ran before.")
     migrations: Path = Field(Path("drizzle"), description="The folder that drizzle-kit generates.")
     rollbacks: Path | None = Field(None, description="Rollback SQL; `rollback` below the migrations unless set.")
-    tool: str = Field("", description="The migration tool: `drizzle`; found by its files when unset.")
+    tool: str = Field("", description="The migration tool, `drizzle` or `dbmate`; found by its files when unset.")
     migrations_schema: str = Field("drizzle", description="Schema of the migrations table.")
     migrations_table: str = Field("__drizzle_migrations", description="Name of the migrations table.")
     store_url: SecretStr | None = Field(

@@ -40,7 +40,7 @@ class _Ground(NamedTuple):
 class Written(NamedTuple):
     """A draft that was written."""
 
-    file: Path
+    file: Path | None  # None where it belongs into the migration's own file, which the gate never writes
     text: str
     draft: Draft
     trial: Trial
@@ -59,19 +59,20 @@ def write_draft(settings: Settings, tag: str) -> Written:
     migration = next((m for m in folder.migrations if m.tag == tag), None)
     if migration is None:
         raise unknown_tag(tag, folder)
-    file = settings.rollback_folder / f"{tag}.sql"
+    file = None if using.rollbacks_inside else settings.rollback_folder / f"{tag}.sql"
     found = using.rollbacks(folder, settings.rollback_folder, [migration])
-    if found.rollbacks or found.drafts or file.exists():
-        there = found.rollbacks[0].file if found.rollbacks else found.drafts.get(tag, file.name)
+    if found.rollbacks or found.drafts or (file and file.exists()):
+        there = found.rollbacks[0].file if found.rollbacks else found.drafts.get(tag, f"{tag}.sql")
         raise ConfigurationError(
             f"{tag} has {there} already", hint="a draft overwrites nothing: move that file away first"
         )
     with scratch_for_drafts(settings) as (scratch, programs):
         draft, trial = draft_rollback(scratch, programs, folder, tag, ledger_place(settings))
     text = draft_text(migration, draft, trial)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("x", encoding="utf-8") as new:
-        new.write(text)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as new:
+            new.write(text)
     return Written(file, text, draft, trial, (*draft.lost, *changes_of_rows(migration)))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tasks.tool import DBMATE, DRIZZLE
+
 DEPTH = 5  # folders below the project
 LEFT_OUT = {"node_modules", "dist", "build", "out", "coverage", "vendor", "__pycache__", "venv"}
 CONFIGS = tuple(f"drizzle.config.{ending}" for ending in ("ts", "js", "mts", "mjs", "cts", "cjs", "json"))
@@ -19,6 +21,7 @@ TABLE = re.compile(KEY.format("table"))
 COMMENT = re.compile(r"(?<!:)//[^\n]*|/\*.*?\*/", re.DOTALL)
 RUNNERS = (("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun"))
 LONGEST_TARGET = 63
+DBMATE_SQL = "plain SQL with dbmate's sections"
 
 
 class Finds(NamedTuple):
@@ -31,6 +34,7 @@ class Finds(NamedTuple):
     rollbacks: str | None = None
     schema: str | None = None
     table: str | None = None
+    tool: str = DRIZZLE.name
     runner: str | None = None  # npm, pnpm, yarn, bun; None without package.json
 
 
@@ -52,6 +56,7 @@ def look_at(project: Path) -> Finds:
         rollbacks=_rollbacks(project, chosen),
         schema=_first(SCHEMA, block),
         table=_first(TABLE, block),
+        tool=DBMATE.name if chosen is not None and folders.get(chosen) == DBMATE_SQL else DRIZZLE.name,
         runner=_runner(project) if package is not None else None,
     )
 
@@ -66,10 +71,10 @@ def _folders(project: Path) -> Iterator[Path]:
 
 def _kind(folder: Path) -> str | None:
     if (folder / "meta" / "_journal.json").is_file():
-        return "a journal"
+        return "Drizzle migrations with a journal"
     if any(folder.glob("[0-9]*/migration.sql")):
-        return "a folder for each migration"
-    return None
+        return "Drizzle migrations with a folder for each migration"
+    return DBMATE_SQL if DBMATE.holds(folder) else None
 
 
 def _hinted(project: Path, text: str) -> Path | None:
@@ -91,11 +96,11 @@ def _rollbacks(project: Path, chosen: Path | None) -> str | None:
 
 def _sentence(chosen: Path | None, kinds: dict[Path, str], config: Path | None, hinted: Path | None) -> str:
     if chosen is None:
-        return "no folder of Drizzle migrations was found: name it here when drizzle-kit has generated one"
+        return "no folder of migrations was found: name it here when there is one"
     if chosen not in kinds:
         return f"{config.name if config else 'the configuration'} says so, but nothing was generated there yet"
     by = f", as {config.name} says" if config and chosen == hinted else ""
-    return f"Drizzle migrations with {kinds[chosen]}{by}"
+    return f"{kinds[chosen]}{by}"
 
 
 def _target(package: dict[str, object] | None, project: Path) -> str:

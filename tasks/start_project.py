@@ -6,6 +6,7 @@ from pathlib import Path
 from tasks.gate.errors import ConfigurationError
 from tasks.project_finds import Finds, look_at
 from tasks.project_text import checks_text, literal, policy_text
+from tasks.tool import tool
 
 NAME = "gate.toml"
 HEAD = """\
@@ -58,13 +59,17 @@ def _settings_text(finds: Finds) -> str:
     else:
         lines.append('# migrations = "drizzle"  # the folder that drizzle-kit generates')
     lines += [f"# another folder of migrations: {other}" for other in finds.others]
+    using = tool(finds.tool)
+    lines.append(f"# tool = {literal(using.name)}  # found by its files")
     if finds.rollbacks:
         lines.append(f"rollbacks = {literal(finds.rollbacks)}")
+    elif using.rollbacks_inside:
+        lines.append("# rollback SQL is what the migrations' own down sections say")
     else:
         lines.append(f"# rollbacks = {literal((finds.migrations or 'drizzle') + '/rollback')}  # rollback SQL")
     for key, default, found in (
-        ("migrations_schema", "drizzle", finds.schema),
-        ("migrations_table", "__drizzle_migrations", finds.table),
+        ("migrations_schema", using.ledger[0], finds.schema),
+        ("migrations_table", using.ledger[1], finds.table),
     ):
         lines.append(f"{key} = {literal(found)}" if found else f"# {key} = {literal(default)}")
     lines.append('# health_url = "https://example.com/health"  # 2xx when the application is well')

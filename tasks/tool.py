@@ -8,6 +8,11 @@ import psycopg
 from psycopg import sql
 
 from config.settings import Settings
+from tasks.dbmate import applying as dbmate_applying
+from tasks.dbmate import folder as dbmate_folder
+from tasks.dbmate import ledger as dbmate_ledger
+from tasks.dbmate import rollbacks as dbmate_rollbacks
+from tasks.dbmate import states as dbmate_states
 from tasks.drizzle.applying import apply
 from tasks.drizzle.find_ledger import find_ledger
 from tasks.drizzle.folder import holds, read_folder
@@ -29,6 +34,7 @@ from tasks.run_in_transaction import Observer
 from tasks.statement_failures import StatementFailed
 
 __all__ = [
+    "DBMATE",
     "DRIZZLE",
     "TOOLS",
     "Observer",
@@ -142,6 +148,7 @@ class Tool(NamedTuple):
     ledger: tuple[str, str]  # schema and table, when nothing is set
     transaction_of: Callable[[str, str, Migration], sql.Composed]  # asks which transaction wrote a migration's row
     journal: str = ""  # the file beside the migrations that orders them, relative to the folder; empty when names do
+    rollbacks_inside: bool = False  # the way back is a part of the migration's own file
     repairs: Repairs = _no_repairs
 
 
@@ -218,7 +225,24 @@ DRIZZLE = Tool(
     journal=JOURNAL,
     repairs=repairs,
 )
-TOOLS: tuple[Tool, ...] = (DRIZZLE,)
+DBMATE = Tool(
+    name="dbmate",
+    read_folder=dbmate_folder.read_folder,
+    read_ledger=dbmate_ledger.read_ledger,
+    states=dbmate_states.states,
+    apply=dbmate_applying.apply,
+    find_ledger=dbmate_ledger.find_ledger,
+    remarks=dbmate_states.remarks,
+    explain=tuple,
+    rollbacks=dbmate_rollbacks.rollbacks,
+    rows=Rows(dbmate_ledger.written, dbmate_ledger.key),
+    forget=dbmate_ledger.forget,
+    holds=dbmate_folder.holds,
+    ledger=("public", "schema_migrations"),
+    transaction_of=dbmate_ledger.transaction_of,
+    rollbacks_inside=True,
+)
+TOOLS: tuple[Tool, ...] = (DRIZZLE, DBMATE)
 
 
 def tool(name: str) -> Tool:

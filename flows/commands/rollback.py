@@ -39,7 +39,7 @@ def _draft(tag: str, *, as_json: bool) -> int:
         print_json(
             {
                 "tag": tag,
-                "file": str(written.file),
+                "file": str(written.file) if written.file else None,
                 "exact": written.trial.exact,
                 "statements": len(written.draft.statements),
                 "cannot": list(written.cannot),
@@ -48,5 +48,6 @@ def _draft(tag: str, *, as_json: bool) -> int:
         )
         return 0
     click.echo(written.text)
-    click.echo(f"written to {written.file}; read it, correct it, and take its first line away")
+    where = f"written to {written.file}" if written.file else "put it below the migration's own `-- migrate:down`"
+    click.echo(f"{where}; read it, correct it, and take its first line away")
     return 0

@@ -107,11 +107,12 @@ class FoundLedger(Model):
 class Folder(Model):
     """A folder of migrations, read once."""
 
-    tool: str  # "drizzle"
+    tool: str  # its name
     generation: int  # 0 journal, 1 folders
     path: str
     migrations: tuple[Migration, ...]  # in the order of execution
-    orphans: tuple[str, ...] = ()  # files that Drizzle ignores
+    orphans: tuple[str, ...] = ()  # files that the tool ignores
+    problems: tuple[Problem, ...] = ()  # of files that the tool would not take; an applied one is not read by all tools
     notes: tuple[str, ...] = ()  # what an approver should know of the files as a whole
 
 

@@ -74,7 +74,12 @@ def node_programs() -> Programs:
 
 
 def installed(generation: int) -> Path:
-    """A folder with the packages of one generation, made from its lock file unless it is there already.
+    """A folder with the packages of one generation."""
+    return packages(HERE / f"generation{generation}")
+
+
+def packages(source: Path) -> Path:
+    """A folder with the packages of a lock file, made from it unless it is there already.
 
     It lies in the user's cache, outside of the repository, under the digest of what made it. Whoever comes second
     while it is being made makes its own, and the first rename wins.
@@ -83,11 +88,10 @@ def installed(generation: int) -> Path:
         NoNode: Node is missing, or the packages cannot be fetched.
     """
     programs = node_programs()
-    source = HERE / f"generation{generation}"
     files = [source / "package.json", source / "package-lock.json"]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     cache = Path(platformdirs.user_cache_dir("gate")) / "equality"
-    ready = cache / f"generation{generation}-{digest}"
+    ready = cache / f"{source.name}-{digest}"
     if ready.is_dir():
         return ready
     cache.mkdir(parents=True, exist_ok=True)
@@ -98,7 +102,7 @@ def installed(generation: int) -> Path:
         argv = [*programs.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         done = subprocess.run(argv, cwd=making, capture_output=True, text=True, timeout=INSTALL_S, check=False)
         if done.returncode:
-            raise NoNode(f"npm cannot install Drizzle's tools: {(done.stderr or done.stdout).strip()[-500:]}")
+            raise NoNode(f"npm cannot install {source.name}: {(done.stderr or done.stdout).strip()[-500:]}")
         if not ready.is_dir():
             making.rename(ready)
     except OSError:

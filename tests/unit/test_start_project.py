@@ -76,7 +76,7 @@ def test_a_configuration_whose_folder_is_not_there_yet_is_still_a_hint(tmp_path:
 
 def test_without_migrations_the_file_says_so_and_still_loads(tmp_path: Path) -> None:
     text = propose(tmp_path)
-    assert "# no folder of Drizzle migrations was found" in text
+    assert "# no folder of migrations was found" in text
     assert "migrations" not in tomllib.loads(text)["settings"]
     load({"GATE_POLICY_FILE": str(write(tmp_path))})
 

@@ -1,0 +1,1 @@
+"""Compares Gate with dbmate itself, at a pinned version."""
