@@ -61,18 +61,19 @@ def unrest(connection: Connection, conditions: Conditions) -> tuple[str, ...]:
         found += [f"{row[1]}, for {duration(row[3])}" for row in connection.execute(WRAPAROUND)]
     if (lag := conditions.replica_lag_seconds) is not None:
         found += [f"replica {name} is {duration(late)} behind" for name, late in connection.execute(LAG, [lag])]
-    return (*found, *_hidden(connection, conditions))
+    return (*found, *unseen(connection, conditions))
 
 
-def _hidden(connection: Connection, conditions: Conditions) -> list[str]:
+def unseen(connection: Connection, conditions: Conditions) -> tuple[str, ...]:
+    """What a condition asks about and this role may not look into, with the GRANT that is missing."""
     sessions = any([conditions.long_transaction_seconds, conditions.other_dump, conditions.wraparound_vacuum])
-    unseen = [
+    hidden = [
         *([(HIDDEN, "session")] if sessions else []),
         *([(HIDDEN_REPLICAS, "replica")] if conditions.replica_lag_seconds is not None else []),
     ]
     grant = f"GRANT pg_monitor TO {connection.info.user}"
-    numbers = [((connection.execute(query).fetchone() or (0,))[0], noun) for query, noun in unseen]
-    return [f"{count(number, noun)} cannot be looked into ({grant})" for number, noun in numbers if number]
+    numbers = [((connection.execute(query).fetchone() or (0,))[0], noun) for query, noun in hidden]
+    return tuple(f"{count(number, noun)} cannot be looked into ({grant})" for number, noun in numbers if number)
 
 
 def _session(row: tuple[Any, ...]) -> str:

@@ -100,6 +100,7 @@ def _release(story: Story) -> dict[str, Any]:
             "exit_code",
             "digest",
             "expires_at",
+            "holds_until",
             "started_at",
             "ended_at",
         },

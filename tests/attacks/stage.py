@@ -57,6 +57,7 @@ slack = "UDAN"
 os_user = "dan"
 """
 RULES = '[approval]\napprovers = ["ann", "bob", "cyd"]\nbreak_glass = ["ann", "bob", "dan"]\n'
+FRESH = "# the backup must be seconds old"
 _numbers = itertools.count(1)
 
 
@@ -135,7 +136,9 @@ class Stage:
 
     def policy(self, rules: str) -> Policy:
         """Write gate.toml, and read it as every process does."""
-        self.settings.policy_file.write_text(PEOPLE + rules)
+        self.settings.policy_file.write_text(
+            PEOPLE.replace("100000", "0.0001") + rules if FRESH in rules else PEOPLE + rules
+        )
         return read_policy(self.settings.policy_file)
 
     def attempt(

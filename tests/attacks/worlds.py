@@ -146,6 +146,13 @@ def the_window_is_closed_until_the_approval_expires(stage: Stage) -> Attempt:
     return attempt
 
 
+def a_freeze_begins_after_the_yes(stage: Stage) -> Attempt:
+    start = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    attempt = approved(stage, RULES + f'[[freeze]]\nstart = {start}\nend = 2099-01-01\nreason = "audit"\n')
+    attempt.let_late(hours=3, minutes=59, seconds=57)
+    return attempt
+
+
 def an_approved_release_that_is_frozen_is_stopped(stage: Stage) -> Attempt:
     attempt = approved(stage, RULES + '[[freeze]]\nstart = 2020-01-01\nend = 2099-01-01\nreason = "audit"\n')
     attempt.release.record.append("holding", {"sentence": "waiting for the window", "until": ""})
