@@ -33,6 +33,7 @@ NAMES = (
     "staging-schema",
     "staging-identity",
     "staging-health",
+    "marked-schema",
     "rollback",
     "review",
     "github-review",
