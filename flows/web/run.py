@@ -46,6 +46,7 @@ def serving_doors(settings: Settings, policy_now: Callable[[], Policy]) -> Itera
     serving = Serving(settings, policy_now, store, place)
     with contextlib.ExitStack() as running:
         running.callback(serving.work.stop)
+        running.callback(serving.words.stop)
         address = running.enter_context(answering(application(serving), settings.serve_listen))
         if place is not None:
             running.enter_context(_beside(SlackMessages(serving, place).run, place.changed))

@@ -21,3 +21,4 @@ class Serving:
     slack: SlackPlace | None = None
     measures: Measures = field(default_factory=Measures)
     work: Work = field(default_factory=Work)
+    words: Work = field(default_factory=lambda: Work(threads=8))  # to people and Prefect, whatever the store does

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from config.policy import Policy
 from flows.wake import wake
 from flows.web.serving import Serving
 from flows.web.slack_place import Bound, SlackPlace
@@ -36,16 +37,19 @@ def deciding(serving: Serving, place: SlackPlace, press: Press, body_sha256: str
 
     Never raises: whatever goes wrong is said in the sentence, and then nothing was decided unless it says so.
     """
+    begun = False
     try:
         bound = place.bound(press.id)
         if bound is None or (against := mismatch(press, bound, place.channel)):
             return Told(recorded=False, sentence=against if bound else UNKNOWN)
         if against := _not_one_of_us(place, press):
             return Told(recorded=False, sentence=f"{against}; nothing was decided")
-        return _decided(serving, place, press, bound, body_sha256)
+        policy = serving.policy_now()
+        begun = True
+        return _decided(serving, place, press, bound, body_sha256, policy)
     except GateError as error:
         log.warning("a decision from Slack met a problem: %s", error.message)
-        return Told(recorded=False, sentence=f"{error.message}: {UNSURE}")
+        return Told(recorded=False, sentence=f"{error.message}{f': {UNSURE}' if begun else '; nothing was decided'}")
     except Exception as error:  # noqa: BLE001
         log.error("a decision from Slack met a defect: %s", type(error).__name__)  # noqa: TRY400 - values may be secret
         return Told(recorded=False, sentence=f"this met an error that nobody foresaw: {UNSURE}")
@@ -87,10 +91,10 @@ def _not_one_of_us(place: SlackPlace, press: Press) -> str:
     return f"you are {reason}" if reason else ""
 
 
-def _decided(serving: Serving, place: SlackPlace, press: Press, bound: Bound, body_sha256: str) -> Told:
+def _decided(serving: Serving, place: SlackPlace, press: Press, bound: Bound, body_sha256: str, policy: Policy) -> Told:
     made = decide(
         serving.settings,
-        serving.policy_now(),
+        policy,
         bound.release,
         door="slack",
         identity=press.user,
@@ -119,6 +123,6 @@ def _decided(serving: Serving, place: SlackPlace, press: Press, bound: Bound, bo
 def _wake_behind(serving: Serving, prefect: Mapping[str, str] | None, decision: Decision) -> None:
     """Wake the run that waits, without letting the answer wait for Prefect; whoever reconciles does it otherwise."""
     try:
-        serving.work.begin(lambda: wake(prefect, decision))
+        serving.words.begin(lambda: wake(prefect, decision))
     except TooBusyError:
         log.warning("the run that waits in Prefect was not woken; the reconciler does it")

@@ -159,6 +159,6 @@ class SlackDoor:
     def _behind(self, act: Callable[[], object]) -> None:
         """Do something that the answer does not wait for; when there is no room for it, it is left."""
         try:
-            self._serving.work.begin(act)
+            self._serving.words.begin(act)
         except TooBusyError:
             log.warning("so much waits that a person in Slack was not told what became of their press")

@@ -1,5 +1,6 @@
 """Keeps Slack showing what the record says: posts the ask, updates it as the release goes on, calls for help once."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -118,11 +119,11 @@ class SlackMessages:
         self._void_what_was_lost(followed, now)
         if drawn.ask.open and (current(bindings(record.events), drawn.ask.digest) is None or followed.mine):
             self._post(followed, drawn)
+        if drawn.story.state == HALTED:
+            self._call_for_help(followed, drawn)
         for binding in bindings(record.events):
             if binding.ts:
                 self._update(followed, drawn, binding)
-        if drawn.story.state == HALTED:
-            self._call_for_help(followed, drawn)
         followed.done = record.last("closed") is not None
         followed.drawn, followed.redraw_at = len(record.events), time.monotonic() + _until_redrawn(drawn, now)
 
@@ -135,7 +136,8 @@ class SlackMessages:
                 void(followed.record, binding, "whoever posted it is not heard of any more")
 
     def _post(self, followed: Followed, drawn: Drawing) -> None:
-        record, room = followed.record, self._place.room()
+        record = followed.record
+        room = self._place.room()
         if followed.mine is None or followed.mine.digest != drawn.ask.digest:
             followed.mine = claim(record, room, drawn.ask.digest, drawn.ask.expires_at)
         if followed.mine is None:
@@ -172,7 +174,8 @@ class SlackMessages:
     def _say_in_the_thread(self, binding: Binding, drawn: Drawing) -> None:
         """A message that cannot be changed gets an answer below it, so that nobody believes its buttons."""
         body = {"channel": binding.channel, "thread_ts": binding.ts, "text": drawn.message(binding).text}
-        self._place.slack.call("chat.postMessage", body={**body, "unfurl_links": False, "unfurl_media": False})
+        with contextlib.suppress(SlackRefused):  # the message was deleted: there is nothing left to believe
+            self._place.slack.call("chat.postMessage", body={**body, "unfurl_links": False, "unfurl_media": False})
 
     def _file(self, record: Record, drawn: Drawing, binding: Binding) -> None:
         plan = whole_plan(record, self._target, drawn.story)
@@ -188,7 +191,11 @@ class SlackMessages:
             return
         posted = [binding for binding in bindings(record.events) if binding.ts]
         channel, thread = (posted[-1].channel, posted[-1].ts) if posted else (self._place.channel, "")
-        page(record, self._place.slack, channel, thread, help_wanted(drawn.shown(None)), reason)
+        words = help_wanted(drawn.shown(None))
+        try:
+            page(record, self._place.slack, channel, thread, words, reason)
+        except SlackRefused:  # the thread is gone, perhaps with its message; the channel is still there
+            page(record, self._place.slack, self._place.channel, "", words, reason)
 
 
 def _until_redrawn(drawn: Drawing, now: datetime) -> float:

@@ -48,19 +48,16 @@ class SlackPlace:
         self.changed = threading.Event()  # wakes the keeper of the messages: something was decided
         self._target = settings.target
         self._store = store
-        self._room: Room | None = None
         self._known: dict[str, Bound] = {}
         self._lock = threading.Lock()
 
     def room(self) -> Room:
-        """Who we are in which channel; asked once.
+        """Who we are in which channel; asked for each message, because a channel may be shared meanwhile.
 
         Raises:
             GateError: Slack does not say, or the channel may not be used.
         """
-        if self._room is None:
-            self._room = room(self.slack, self.channel)
-        return self._room
+        return room(self.slack, self.channel)
 
     def remember(self, record: Record) -> None:
         """Keep which buttons belong to a release."""

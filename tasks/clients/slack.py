@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from tasks.gate.errors import ConfigurationError, GateError
 
 SECONDS = 8.0  # one attempt
+FILE_SECONDS = 4.0  # one of the three calls that an upload is; the message must not wait long for its file
 ATTEMPTS = 3
 LONGEST_PAUSE = 30.0
 BODY_LIMIT = 4 << 20
@@ -117,18 +118,21 @@ class Slack:
         Raises:
             SlackRefused, SlackAway: as `call`; the thread may then hold no file.
         """
-        place = self.call("files.getUploadURLExternal", form={"filename": name, "length": str(len(content))})
+        wanted = {"filename": name, "length": str(len(content))}
+        place = self.call("files.getUploadURLExternal", form=wanted, seconds=FILE_SECONDS, attempts=2)
         url, file_id = str(place.get("upload_url", "")), str(place.get("file_id", ""))
         if urlsplit(url).scheme != "https" and not (self._plain and urlsplit(url).hostname in LOOPBACK):
             raise SlackAway("files.getUploadURLExternal", "named no https address", may_have_acted=False)
         try:
-            sent = self._http.post(url, content=content, headers={"content-type": "application/octet-stream"})
+            binary = {"content-type": "application/octet-stream"}
+            sent = self._http.post(url, content=content, headers=binary, timeout=FILE_SECONDS)
         except (httpx.HTTPError, httpx.InvalidURL):
             raise SlackAway("the upload", "did not answer", may_have_acted=False) from None
         if sent.status_code != httpx.codes.OK:
             raise SlackAway("the upload", f"answered {sent.status_code}", may_have_acted=False)
         files = json.dumps([{"id": file_id, "title": name}])
-        self.call("files.completeUploadExternal", form={"files": files, "channel_id": channel, "thread_ts": thread})
+        shared = {"files": files, "channel_id": channel, "thread_ts": thread}
+        self.call("files.completeUploadExternal", form=shared, seconds=FILE_SECONDS, attempts=2)
         return file_id
 
     def clock_and_identity(self) -> tuple[dict[str, Any], str, str]:

@@ -43,6 +43,10 @@ class Stage:
     release: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
+    def policy_now(self) -> Policy:
+        """What the endpoint reads for each decision."""
+        return self.policy
+
     def ask(self, *, the_plan: Plan | None = None, hours: float = 4.0, **changed: Any) -> Record:
         """Open a release and bring it to where it asks."""
         self.releases += 1
@@ -99,7 +103,11 @@ def stage(slack: Workspace, folder: Path, policy: Policy = POLICY, **settings: A
     for user in (ANN, JON, MIRA):
         slack.member(user)
     slack.member(GUEST, is_restricted=True)
-    with serving_doors(found, lambda: here.policy) as address:
+
+    def policy_now() -> Policy:
+        return here.policy_now()  # looked up anew each time, because a test may have replaced it
+
+    with serving_doors(found, policy_now) as address:
         here.address = address
         yield here
 

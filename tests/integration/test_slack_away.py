@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from config.policy import Policy
 from tasks.clients.object_store import Unreachable
+from tasks.gate.errors import ConfigurationError
 from tests.integration.slack_fixtures import here, slack
 from tests.integration.slack_stage import JON, Stage, stage, wait_until
 from tests.servers.slack import Workspace, send
@@ -166,3 +168,44 @@ def test_where_slack_names_no_app_the_signature_alone_tells_it(here: Stage, monk
     here.ask()
     here.press()
     assert len(here.decisions()) == 1
+
+
+def test_a_policy_that_cannot_be_read_decides_nothing_and_says_so(here: Stage, monkeypatch: pytest.MonkeyPatch):
+    here.ask()
+    message = here.message()
+    read = Stage.policy_now
+
+    def broken(_stage: Stage) -> Policy:
+        raise ConfigurationError("gate.toml is not valid TOML")
+
+    monkeypatch.setattr(Stage, "policy_now", broken)
+    send(here.address, here.slack.payload(message, JON, "gate_approve"))
+    assert here.told() == "gate.toml is not valid TOML; nothing was decided"
+    monkeypatch.setattr(Stage, "policy_now", read)
+    send(here.address, here.slack.payload(message, JON, "gate_approve"))
+    assert len(here.decisions()) == 1
+
+
+def test_decisions_that_hang_keep_no_word_from_anybody(here: Stage, monkeypatch: pytest.MonkeyPatch):
+    here.ask()
+    message = here.message()
+    hanging = threading.Event()
+    monkeypatch.setattr("flows.web.slack_door.deciding", lambda *_args: hanging.wait(20) and None)
+    monkeypatch.setattr("flows.web.slack_door.ANSWER_SECONDS", 0.2)
+    presses = [here.slack.payload(message, f"U{n:04}", "gate_approve") for n in range(30)]
+    for press in presses:
+        assert send(here.address, press).status_code == 200
+    wait_until(lambda: len(here.slack.ephemeral) == len(presses), "a word to everybody")
+    hanging.set()
+
+
+def test_a_message_that_was_deleted_keeps_nobody_from_being_called(here: Stage):
+    record = here.ask()
+    message = here.message()
+    wait_until(lambda: "SHA-256" in message.text, "the update")
+    here.slack.messages.remove(message)
+    here.slack.fails("chat.postMessage", "thread_not_found")
+    record.refresh()
+    record.append("not_recovered", {"sentence": "the disk is full"})
+    wait_until(lambda: "paged" in here.notes(), "the call")
+    assert here.slack.top()[0].text.startswith("<!subteam^S0ONCALL> A person is needed now")
