@@ -17,13 +17,12 @@ TRANSACTION_WORDS = {
     "TRANS_STMT_START": "START TRANSACTION",
     "TRANS_STMT_COMMIT": "COMMIT",
     "TRANS_STMT_ROLLBACK": "ROLLBACK",
-    "TRANS_STMT_SAVEPOINT": "SAVEPOINT",
-    "TRANS_STMT_RELEASE": "RELEASE SAVEPOINT",
-    "TRANS_STMT_ROLLBACK_TO": "ROLLBACK TO SAVEPOINT",
     "TRANS_STMT_PREPARE": "PREPARE TRANSACTION",
     "TRANS_STMT_COMMIT_PREPARED": "COMMIT PREPARED",
     "TRANS_STMT_ROLLBACK_PREPARED": "ROLLBACK PREPARED",
 }
+# Stay within the transaction, whatever they undo of it.
+SAVEPOINTS = ("TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO")
 # Settings that belong to whoever applies: its limits, its role, and how bytes become text.
 OURS = {
     *LIMITS,
@@ -103,6 +102,8 @@ def _unfindable(found: Alone) -> _Refusal | None:
 
 def _transaction(node: Any, *, one_transaction: bool) -> _Refusal | None:
     kind = sql.enum(node, "kind")
+    if kind in SAVEPOINTS:
+        return None
     word = TRANSACTION_WORDS.get(kind, "transaction control")
     if one_transaction or kind not in ENDS:
         return _Refusal(

@@ -36,6 +36,7 @@ class Subject(NamedTuple):
     table: str
     kit: bool
     halves: bool
+    word: str = ""  # the verdict that our own sample must come to
 
 
 def main(arguments: list[str]) -> int:
@@ -91,7 +92,7 @@ def _subjects(given: argparse.Namespace, room: Path) -> Iterator[Subject]:
         return
     for number, sample in enumerate(sample for sample in SAMPLES if given.only in sample.title):
         folder = sample.write(room / f"sample-{number}")
-        yield Subject(sample.title, folder, sample.schema, sample.table, sample.kit, sample.halves)
+        yield Subject(sample.title, folder, sample.schema, sample.table, sample.kit, sample.halves, sample.word)
 
 
 def _server(pg_bin: Path | None, subjects: Sequence[Subject], room: Path) -> EmbeddedServer:
@@ -126,6 +127,8 @@ def _line(given: argparse.Namespace, subject: Subject, server: EmbeddedServer, t
             one_by_one(bench, found, subject.folder)
     except Exception as error:  # noqa: BLE001  (one folder must not end the others)
         found = Found(differences=[f"the comparison itself failed: {type(error).__name__}: {error}"])
+    if subject.word and not found.differences and found.word != subject.word:
+        found.differences.append(f"expected the verdict {subject.word}, not {found.word}")
     took = time.monotonic() - began
     said = "; ".join(found.notes)
     print(

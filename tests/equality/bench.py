@@ -84,9 +84,9 @@ class Bench:
         finally:
             self.server.drop_database(name)
             with postgres.connect(self.server.url(), purpose="equality") as connection:
-                for role in self._roles() - before:
-                    drop = sql.SQL("drop owned by {0} cascade; drop role {0}").format(sql.Identifier(role))
-                    connection.execute(drop)
+                if made := sorted(self._roles() - before):
+                    names = sql.SQL(", ").join(map(sql.Identifier, made))
+                    connection.execute(sql.SQL("drop owned by {0} cascade; drop role {0}").format(names))
 
     def by_drizzle(self, folder: Path, url: SecretStr) -> End:
         """The official migrator."""

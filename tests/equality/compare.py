@@ -95,10 +95,11 @@ def _reading(bench: Bench, path: Path) -> Iterator[str]:
 
 def _reference(bench: Bench, found: Found, folder: Path) -> Reference:
     """Drizzle's own run, on a database that has what the history takes for granted."""
+    text = "\n".join(piece for migration in read_folder(folder).migrations for piece in migration.statements)
     while True:
         with bench.database() as url:
             end = bench.by_drizzle(folder, url)
-            missing = remedy(end.code, end.said)
+            missing = remedy(end.code, end.said, text)
             if missing is None or missing in bench.prepare or len(bench.prepare) > ROUNDS:
                 picture = bench.picture(url)
                 return Reference(end, picture, DONE if end.code else after(bench, folder, url))

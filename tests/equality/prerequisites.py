@@ -98,12 +98,13 @@ def stand_ins(folders: Mapping[str, str], available: set[str], place: Path) -> s
     return wanted - available
 
 
-def remedy(code: str, said: str) -> str | None:
+def remedy(code: str, said: str, text: str = "") -> str | None:
     """SQL that makes what a failure misses; None when it misses nothing that can be made.
 
     Args:
         code: SQLSTATE.
         said: the server's message.
+        text: the SQL of the folder: a table that it makes in one schema may be meant where none is named.
     """
     if code in ("42704", "3F000", "42P01", "42883") and any(word in said for word in PLATFORM_WORDS):
         return PLATFORM
@@ -115,7 +116,22 @@ def remedy(code: str, said: str) -> str | None:
         for extension, names in EXTENSIONS.items():
             if any(re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", said) for name in names):
                 return f'create extension if not exists "{extension}"'
+    if code in ("42P01", "42704") and (missing := re.search(r'(?:relation|type) "([^".]+)" does not exist', said)):
+        return _search_path(missing[1], text)
     return None
+
+
+def _search_path(name: str, text: str) -> str | None:
+    """The schema in which the folder makes what it names without one, as connections of its project would find it."""
+    made = re.compile(
+        rf"create\s+(?:table|type|view|materialized\s+view)\s+(?:if\s+not\s+exists\s+)?\"?(\w+)\"?\.\"?{re.escape(name)}\"?\b",
+        re.IGNORECASE,
+    )
+    schemas = set(made.findall(text)) - {"public"}
+    if len(schemas) != 1:
+        return None
+    path = f"'alter database %I set search_path = \"$user\", public, %I', current_database(), '{schemas.pop()}'"
+    return f"do $$ begin execute format({path}); end $$"
 
 
 def words(text: str) -> str:

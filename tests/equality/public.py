@@ -89,7 +89,13 @@ PUBLIC = (
         ),
         halves=True,
     ),
-    *_both("concurrently", TABLE, "CREATE INDEX CONCURRENTLY users_email ON users (email);", "SELECT 1;"),
+    *_both(
+        "concurrently",
+        TABLE,
+        "CREATE INDEX CONCURRENTLY users_email ON users (email);",
+        "SELECT 1;",
+        word="better",
+    ),
     *_both(
         "begin-and-commit-in-one-piece", TABLE, f"BEGIN;\n{NOT_VALID}\nCOMMIT;", "ALTER TABLE users ADD COLUMN a int;"
     ),
@@ -104,7 +110,23 @@ PUBLIC = (
         texts("ALTER TABLE users ADD COLUMN a int;", "COMMIT;", "BEGIN;", "INSERT INTO nowhere VALUES (1);"),
     ),
     *_both(
-        "rollback-in-a-file", TABLE, texts("CREATE TABLE lost (id int);", "ROLLBACK;"), "CREATE TABLE kept (id int);"
+        "rollback-in-a-file",
+        TABLE,
+        texts("CREATE TABLE lost (id int);", "ROLLBACK;"),
+        "CREATE TABLE kept (id int);",
+        word="better",
+    ),
+    *_both(
+        "savepoints",
+        texts(TABLE, "SAVEPOINT one;", "CREATE TABLE undone (id int);", "ROLLBACK TO one;", "RELEASE one;"),
+        "SAVEPOINT two; CREATE TABLE kept (id int); RELEASE two;",
+        halves=True,
+    ),
+    *_both(
+        "a-search-path-of-the-connection",
+        texts("CREATE SCHEMA shop;", TABLE.replace('"users"', '"shop"."users"')),
+        "ALTER TABLE users ADD COLUMN a int;",
+        halves=True,
     ),
     *_both(
         "own-timeouts",
@@ -122,7 +144,7 @@ PUBLIC = (
     *_both("nul", TABLE, "SELECT 'a\x00b';"),
     *_both("marker-in-a-literal", TABLE, "INSERT INTO users (email) VALUES ('a --> statement-breakpoint b');"),
     *_both("drops-the-ledger", TABLE, "DROP SCHEMA drizzle CASCADE;"),
-    *_both("writes-the-ledger", TABLE, "DELETE FROM drizzle.__drizzle_migrations;"),
+    *_both("writes-the-ledger", TABLE, "DELETE FROM drizzle.__drizzle_migrations;", word="better"),
     *_both("a-role-for-the-rest", texts(TABLE, "SET ROLE pg_read_all_data;"), "SELECT 1;"),
     *_both("everything-fails-at-the-first", "SELECT * FROM nowhere;", TABLE),
     Sample("three-hundred", 0, BIG, halves=True),
