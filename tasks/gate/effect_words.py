@@ -63,6 +63,8 @@ def lock_words(effect: Effect) -> str:
     """The strongest lock that somebody else can wait for: `ACCESS EXCLUSIVE on orders`."""
     strongest = effect.strongest
     if strongest is None:
+        if any(touched.lock for touched in effect.touched):
+            return "none (new in this release)"
         return "unknown" if effect.work == "unknown" else "none"
     return f"{spelled(strongest.lock)} on {strongest.name}"
 

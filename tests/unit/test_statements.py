@@ -127,8 +127,18 @@ def test_what_reaches_outside_of_the_database_is_named(text: str) -> None:
 
 def test_nobody_waits_for_a_table_that_the_same_release_makes() -> None:
     found = does("CREATE TABLE t (id int)", "CREATE INDEX ON t (id)")
-    assert (lock_words(found), found.hazards) == ("none", ())
+    assert (lock_words(found), found.hazards) == ("none (new in this release)", ())
     assert lock_words(does("CREATE TABLE IF NOT EXISTS t (id int)", "CREATE INDEX ON t (id)")) == "SHARE on t"
+
+
+def test_a_name_that_goes_over_to_another_table_is_not_new_any_more() -> None:
+    index = "CREATE INDEX ON t (id)"
+    make = "CREATE TABLE t (id int)"
+    assert lock_words(does(make, "DROP TABLE t", index)) == "SHARE on t"
+    assert lock_words(does(make, "ALTER TABLE t RENAME TO t2", "ALTER TABLE big RENAME TO t", index)) == "SHARE on t"
+    assert lock_words(does("CREATE TABLE t2 (id int)", "ALTER TABLE t2 RENAME TO t", index)).startswith("none")
+    assert lock_words(does(make, "ALTER TABLE t SET SCHEMA s", "CREATE INDEX ON s.t (id)")).startswith("none")
+    assert lock_words(does("DO $$ BEGIN IF x THEN CREATE TABLE t (id int); END IF; END $$", index)) == "SHARE on t"
 
 
 def test_a_foreign_key_of_a_new_table_locks_the_old_one() -> None:

@@ -85,7 +85,7 @@ def effect_of(statement: ParsedStatement, situation: Situation) -> Effect:
 
 def _placed(tag: str, statement: ParsedStatement, situation: Situation) -> Effect:
     effect = effect_of(statement, situation)
-    situation.new |= {touched.name for touched in effect.touched if touched.new}
+    situation.learn(statement, effect)
     hazards = (*effect.hazards, *(Hazard(kind="unknown", sentence=f"unknown: {said}") for said in effect.unknown))
     place = {"tag": tag, "piece": statement.index, "where": statement.where}
     return effect.model_copy(update={"hazards": hazards, **place})

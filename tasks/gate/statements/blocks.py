@@ -16,7 +16,7 @@ def inside(kind: str, body: Body, situation: Situation) -> Effect:
     """What a body does: its statements together, and what of it is unknown."""
     from tasks.gate.statements import effect_of  # the registry imports this file
 
-    each = [effect_of(statement, situation) for statement in (*body.statements, *body.expressions)]
+    each = [_perhaps(effect_of(statement, situation)) for statement in (*body.statements, *body.expressions)]
     words = ", ".join(dict.fromkeys(effect.kind for effect in each if effect.kind != "SELECT"))
     found = together(f"{kind} ({words})" if words else kind, each)
     if not body.unknown:
@@ -29,6 +29,12 @@ def inside(kind: str, body: Body, situation: Situation) -> Effect:
             "because": "",
         }
     )
+
+
+def _perhaps(effect: Effect) -> Effect:
+    """Code may branch: what it makes may be there already."""
+    touched = tuple(one.model_copy(update={"new": False}) if not one.lock else one for one in effect.touched)
+    return effect.model_copy(update={"touched": touched})
 
 
 RULES: dict[str, Callable[[ParsedStatement, Situation], Effect]] = {"do_stmt": _do}

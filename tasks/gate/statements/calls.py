@@ -54,7 +54,7 @@ KNOWN = STEADY.union(CALLED.split(), OUTSIDE)
 
 def with_calls(effect: Effect, statement: ParsedStatement, situation: Situation) -> Effect:
     """The effect with what the functions add that its statement calls: known ones, and those of this release."""
-    called = [_function(name, situation) for name in dict.fromkeys(_called(statement))]
+    called = [_function(name, situation) for name in dict.fromkeys(_called(statement, situation))]
     effect = together(effect.kind, [effect, *called]) if called else effect
     hazards = [*effect.hazards]
     outside, leaks = [*effect.outside], [*effect.leaks]
@@ -80,14 +80,15 @@ def with_calls(effect: Effect, statement: ParsedStatement, situation: Situation)
     )
 
 
-def _called(statement: ParsedStatement) -> Iterator[str]:
+def _called(statement: ParsedStatement, situation: Situation) -> Iterator[str]:
     """Functions that it runs and that are not known."""
     if statement.kind not in RUNNING or is_rows(statement):
         return
     for kind, node in sql.nodes(statement):
         if kind == "FuncCall":
             names = sql.parts(node.funcname)
-            if names[0] != "pg_catalog" and (len(names) > 1 or names[-1] not in KNOWN):
+            known = names[0] == "pg_catalog" or (len(names) == 1 and names[0] in KNOWN)
+            if not known or names[-1] in situation.functions:
                 yield ".".join(names)
 
 
