@@ -2,7 +2,7 @@
 
 from tasks.gate.model import Model
 from tasks.gate.outcome import EXIT_BY_OUTCOME, INTERRUPTED, Outcome
-from tasks.gate.story import APPROVED, EXPIRED, HALTED, HOLDING, WAITING, Story
+from tasks.gate.story import APPROVED, EXPIRED, HALTED, HOLDING, REJECTED, WAITING, Story
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 STOPPED_BY_ITS_RUNNER = "Runner is shutting down."  # a deployment of the worker: nobody wanted the release to end
@@ -47,6 +47,8 @@ def _end_of_open(story: Story, run: RunState | None, seen: Seen) -> Outcome | No
         return Outcome(outcome="not-recovered", sentence=story.sentence, exit_code=6)
     if story.state == EXPIRED:
         return Outcome(outcome="expired", sentence=story.sentence, exit_code=4)
+    if story.state == REJECTED:
+        return Outcome(outcome="rejected", sentence=story.sentence, exit_code=4)
     if run is None or run.type not in ENDED:
         return None
     cancelled = run.type == "CANCELLED" and run.message != STOPPED_BY_ITS_RUNNER

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from tests.acceptance.prefect_runs import deployment, until
+from tasks.clients.stores import open_store
+from tests.acceptance.prefect_runs import ask, deployment, until
 from tests.acceptance.project import GATE, Ended, Project
 from tests.servers import slack as slack_server
 from tests.servers.github import REPOSITORY, SECRET, TOKEN, FakeGitHub
@@ -126,9 +127,9 @@ class Doors:
         self.commit = self.github.merged(12, f"note for {self.project.home.name}", held)
         self.github.review(12, "bob")
 
-    def serve(self) -> "subprocess.Popen[str]":
+    def serve(self, **more: str) -> "subprocess.Popen[str]":
         """`gate serve`: the endpoint and the deployments, in one process."""
-        process = self.project.start("serve", **self.worker)
+        process = self.project.start("serve", **self.worker, **more)
         self.running.append(process)
         until(lambda: deployment(self.project) is not None and self._answers(), "gate serve is up", 90)
         return process
@@ -151,13 +152,25 @@ class Doors:
         self.running.append(process)
         return process
 
-    def ended(self, process: "subprocess.Popen[str]", seconds: float = 150) -> Ended:
+    def ended(self, process: "subprocess.Popen[str]", seconds: float = 240) -> Ended:
         out, err = process.communicate(timeout=seconds)
         return Ended(process.returncode, out, err)
 
     def statuses(self) -> list[tuple[str, str]]:
         """State and sentence of each commit status, in order."""
         return [(s["state"], s["description"]) for s in self.github.statuses if s["sha"] == self.commit]
+
+    def everything(self, ended: Ended) -> str:
+        """All that anybody can read afterwards: the job, Prefect, Slack, GitHub, and the store but for the dumps."""
+        runs = ask(self.project, "POST", "/flow_runs/filter", {"limit": 50})
+        logs = [ask(self.project, "POST", "/logs/filter", {"offset": n}) for n in (0, 200, 400)]
+        shown = ask(self.project, "POST", "/artifacts/filter", {"limit": 200})
+        store = open_store(self.project.store)
+        kept = [store.read(entry.key) for entry in store.keys("") if not entry.key.endswith((".zst", ".dump"))]
+        told = [message.body for message in self.slack.messages]
+        files = [(self.project.home / name).read_text() for name in ("summary.md", "outputs")]
+        words = [ended.all, *files, repr([runs, logs, shown, told, self.github.statuses, self.github.answers])]
+        return "".join(words) + "".join(blob.decode("utf-8", "replace") for blob in kept)
 
     def output(self, name: str) -> str:
         """An output of the job's step."""

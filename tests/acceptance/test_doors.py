@@ -15,13 +15,15 @@ from flows.demo.prefect_server import PrefectServer
 from tasks.clients.address import parameters
 from tasks.clients.seaweed import SeaweedServer
 from tests.acceptance.doors import Doors, killed, open_doors
-from tests.acceptance.prefect_runs import ask, until, watched
+from tests.acceptance.prefect_runs import ask, cancel, state, until, watched
 from tests.acceptance.project import Project
+from tests.servers import github, slack
 from tests.servers.github import fake_github
 from tests.servers.proxy import breaking_wire
 from tests.servers.slack import workspace
 
 __all__ = ["watched"]  # fixture
+pytestmark = pytest.mark.timeout(600)  # two processes of each kind start and stop, on whatever machine
 
 all_doors = pytest.mark.skipif("DOORS" not in os.environ, reason="`make doors` walks every way")
 
@@ -30,7 +32,7 @@ all_doors = pytest.mark.skipif("DOORS" not in os.environ, reason="`make doors` w
 def doors(watched: Project, s3_server: SeaweedServer, s3_url: str) -> Iterator[Doors]:
     watched.store = s3_url
     watched.extra |= s3_server.environment
-    with fake_github() as github, workspace() as slack, open_doors(watched, github, slack) as doors:
+    with fake_github() as repository, workspace() as team, open_doors(watched, repository, team) as doors:
         yield doors
 
 
@@ -42,6 +44,7 @@ def test_a_published_release_is_triggered_approved_applied_and_its_commit_says_s
     # The answer to the first start is lost on the way: the same key finds the run again.
     with breaking_wire(SecretStr(f"postgresql://any@127.0.0.1:{prefect.port}/any"), b'"idempotency_key"') as wire:
         job = doors.trigger(PREFECT_API_URL=f"http://127.0.0.1:{parameters(wire.url)['port']}/api")
+        until(lambda: len(doors.statuses()) > 1, "the commit says that its release waits", 150)
         doors.press("gate_approve")
         ended = doors.ended(job)
     assert wire.broken.is_set()
@@ -58,6 +61,11 @@ def test_a_published_release_is_triggered_approved_applied_and_its_commit_says_s
     assert "0001_note" in (doors.project.home / "summary.md").read_text()
     until(lambda: bool(doors.github.answers), "GitHub's deployment is answered")
     assert [a["state"] for a in doors.github.answers] == ["approved"]
+    seen = doors.everything(ended)
+    assert "0001_note" in seen
+    password = parameters(doors.project.production)["password"]
+    for secret in (github.TOKEN, github.SECRET, slack.TOKEN, slack.SIGNING_SECRET, password):
+        assert secret not in seen
     again = doors.ended(doors.trigger())
     assert again.code == 0, again.all
     assert len(ask(doors.project, "POST", "/flow_runs/filter", _runs_of(doors))) == 1
@@ -113,6 +121,36 @@ def test_every_process_may_be_killed_while_it_waits(doors: Doors, prefect: Prefe
     assert "note" in doors.project.columns()
     assert doors.statuses()[-1][0] == "success"
     assert len(ask(doors.project, "POST", "/flow_runs/filter", _runs_of(doors))) == 1
+
+
+@all_doors
+def test_a_cancelled_run_whose_release_nobody_goes_on_with_exits_with_130(doors: Doors):
+    doors.serve()
+    job = doors.trigger()
+    release = doors.project.waiting_release(120)
+    (run,) = ask(doors.project, "POST", "/flow_runs/filter", _runs_of(doors))
+    until(lambda: state(doors.project, run["id"])["name"] == "Suspended", "the run is suspended")
+    cancel(doors.project, run["id"])
+    ended = doors.ended(job, 240)
+    assert ended.code == 130, ended.all
+    assert f"production was not touched; `gate resume {release}` goes on or ends it" in ended.out
+    assert "note" not in doors.project.columns()
+
+
+@all_doors
+def test_a_worker_that_dies_in_the_apply_pages_and_the_same_job_then_tells_how_it_was_settled(doors: Doors):
+    doors.serve(GATE_KILL_AT="apply:before-commit")
+    job = doors.trigger()
+    doors.press("gate_approve")
+    ended = doors.ended(job, 300)
+    assert ended.code == 6, ended.all
+    assert "production was acted upon" in ended.out
+    assert doors.statuses()[-1][0] == "error"
+    resumed = doors.project.gate("resume", doors.output("release"), PREFECT_API_URL="-")
+    assert resumed.code == 0, resumed.all
+    again = doors.ended(doors.trigger())
+    assert again.code == 0, again.all
+    assert doors.statuses()[-1][0] == "success"
 
 
 @all_doors

@@ -80,6 +80,11 @@ def test_a_halted_release_pages_and_an_expired_one_does_not():
     assert code(state("CRASHED"), story("expired")) == 4
 
 
+def test_a_no_that_nobody_closed_is_a_no():
+    assert code(state("CRASHED"), story("rejected")) == 4
+    assert code(state("PAUSED"), story("rejected"), quiet=1) is None
+
+
 def test_a_suspended_run_does_not_hide_that_its_approval_expired():
     assert code(state("PAUSED"), story("expired")) == 4
     assert code(None, story("expired")) == 4
