@@ -1,11 +1,12 @@
 """What the doors of plans that are no releases share: made before anything is opened, shown, carried out."""
 
+from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import print_json, settings_and_policy
+from flows.options import print_json, settings_and_policy, waivers
 from tasks.gate.plan import Plan, Purpose
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def occasion(subject: str) -> "Iterator[Occasion]":
         )
 
 
-def carry_out(purpose: Purpose, subject: str, *, yes: bool, as_json: bool) -> int:
+def carry_out(
+    purpose: Purpose, subject: str, *, yes: bool, as_json: bool, waive: Sequence[str] = (), reason: str = ""
+) -> int:
     """Take it through the whole checklist in this terminal; the exit code is the outcome."""
     from flows.commands.run import follow
     from flows.wish import Wish
@@ -44,7 +47,8 @@ def carry_out(purpose: Purpose, subject: str, *, yes: bool, as_json: bool) -> in
 
     settings, policy = settings_and_policy()
     by, door = operator(), "command-line"
-    wish = Wish(settings, policy, by=by, door=door, yes=yes, purpose=purpose, subject=subject)
+    waived = waivers(waive, reason, by)
+    wish = Wish(settings, policy, by=by, door=door, waivers=waived, yes=yes, purpose=purpose, subject=subject)
     return follow(wish, as_json=as_json)
 
 

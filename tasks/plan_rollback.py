@@ -59,7 +59,7 @@ def plan_rollback(occasion: Occasion) -> Plan:
         migrations=tuple(_line(line, way.texts) for line in seen.lines),
         pending=tuple(_script(seen, t, way.texts[t.migration.tag]) for t in taken if t.migration.tag in way.texts),
         problems=(*seen.ledger_problems, *refused, *_problems(way, occasion.identity.major)),
-        hazards=(*_staying(seen, taken), *read.hazards, *notes, *_notes(way)),
+        hazards=(*_pending_again(taken), *_staying(seen, taken), *read.hazards, *notes, *_notes(way)),
         effects=read.effects,
         policy_digest=digest_of(occasion.policy),
         tools=occasion.tools,
@@ -148,6 +148,12 @@ def _missing(migration: Migration, drafts: Mapping[str, str]) -> Problem:
         cause=f"{migration.tag} has no rollback SQL",
         remedy=f"write it; `gate rollback --draft {migration.tag}` makes a draft of it",
     )
+
+
+def _pending_again(taken: tuple[Taken, ...]) -> list[str]:
+    tags = [t.migration.tag for t in taken]
+    be = "is" if len(tags) == 1 else "are"
+    return [f"{listing(tags)} {be} pending again after this: the next release applies what the folder then holds"]
 
 
 def _staying(seen: Survey, taken: tuple[Taken, ...]) -> list[str]:

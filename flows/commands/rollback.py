@@ -2,7 +2,7 @@
 
 import click
 
-from flows.options import as_json, print_json, settings_and_policy
+from flows.options import as_json, print_json, settings_and_policy, with_waivers
 from flows.scripted import carry_out, occasion, show
 from tasks.gate.plan import Purpose
 
@@ -12,8 +12,11 @@ from tasks.gate.plan import Purpose
 @click.option("--draft", is_flag=True, help="Write a draft of TAG's rollback SQL; needs no production.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would run, and touch nothing.")
 @click.option("--yes", is_flag=True, help="Approve as the one who starts it, where policy allows that.")
+@with_waivers
 @as_json
-def command(*, subject: str, draft: bool, only_plan: bool, yes: bool, as_json: bool) -> int:
+def command(
+    *, subject: str, draft: bool, only_plan: bool, yes: bool, waive: tuple[str, ...], reason: str, as_json: bool
+) -> int:
     """Take back what a release ID applied, or everything since TAG and TAG itself; newest first.
 
     The rollback SQL is rehearsed on the restored backup, approved and applied like a release; the rows of the ledger go
@@ -27,7 +30,7 @@ def command(*, subject: str, draft: bool, only_plan: bool, yes: bool, as_json: b
         plan = plan_for(Purpose.ROLLBACK, asked)
     if only_plan or plan.problems:
         return show(plan, f"gate rollback {subject}", as_json=as_json)
-    return carry_out(Purpose.ROLLBACK, subject, yes=yes, as_json=as_json)
+    return carry_out(Purpose.ROLLBACK, subject, yes=yes, as_json=as_json, waive=waive, reason=reason)
 
 
 def _draft(tag: str, *, as_json: bool) -> int:

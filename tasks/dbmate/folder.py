@@ -74,7 +74,7 @@ def _read(path: Path, name: str) -> tuple[Migration, Sections]:
         hash=sha256(content),
         created_at=None,
         name=version[1],
-        statements=pieces(told.up, name),
+        statements=pieces("\n" * told.line + told.up, name),  # a message then names the line of the file
     )
     return migration, told
 

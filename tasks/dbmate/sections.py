@@ -13,6 +13,7 @@ class Sections(NamedTuple):
 
     up: str = ""
     down: str = ""
+    line: int = 0  # how many lines stand before the up section's text
     alone: bool = False  # the up section asks to run outside a transaction
     defect: str = ""
     remedy: str = ""
@@ -37,6 +38,7 @@ def sections(text: str) -> Sections:
     return Sections(
         up=text[up.end() : down.start()],
         down=text[down.end() :],
+        line=text.count("\n", 0, up.end()),
         alone=ALONE in (up[2] or "").split(),
     )
 

@@ -119,11 +119,18 @@ def staying(folder: Folder, ledger: Ledger, rows: Rows, taken: Sequence[Taken]) 
 
 
 def pieces(text: str, file: str) -> tuple[str, ...]:
-    """The statements of a rollback file one by one, so that each has its own figures, time limit and place."""
+    """The statements of a file one by one, each with what stands before it, so that every line keeps its number."""
     try:
-        return tuple(f"{statement.text};" for statement in statements(text, file))
+        found = statements(text, file)
     except NotSql:
         return (text,)  # whoever reads the plan's SQL refuses it, and says why
+    cut: list[str] = []
+    begin = 0
+    for statement in found:
+        end = text.index(statement.text, begin) + len(statement.text)
+        cut.append(f"{text[begin:end]};")
+        begin = end + 1  # the semicolon, or the end of the text
+    return tuple(cut)
 
 
 def _of_rows(folder: Folder, ledger: Ledger, rows: Rows) -> list[tuple[LedgerRow, Migration | None]]:
