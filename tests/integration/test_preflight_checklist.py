@@ -33,7 +33,6 @@ NAMES = (
     "staging-schema",
     "staging-identity",
     "staging-health",
-    "marked-schema",
     "rollback",
     "review",
     "github-review",
