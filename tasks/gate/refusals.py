@@ -1,6 +1,6 @@
 """What may not be in a migration: statements that cannot be taken up again or undone, or that change the session."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tasks.gate import sql
@@ -23,6 +23,7 @@ TRANSACTION_WORDS = {
 }
 # Stay within the transaction, whatever they undo of it.
 SAVEPOINTS = ("TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO")
+SAVEPOINTS_IN_WORDS = {"TRANS_STMT_RELEASE": "RELEASE SAVEPOINT", "TRANS_STMT_ROLLBACK_TO": "ROLLBACK TO SAVEPOINT"}
 # Settings that belong to whoever applies: its limits, its role, and how bytes become text.
 OURS = {
     *LIMITS,
@@ -52,12 +53,32 @@ def refusals(
         one_transaction: nothing may be split off: rollback SQL, which is all or nothing.
     """
     problems = [_unreadable(tag, piece, major) for piece in unreadable]
+    savepoints: set[str] = set()
     for statement in found:
         problems += [
             Problem(tag=tag, kind=refusal.kind, cause=f"{statement.where}: {refusal.cause}", remedy=refusal.remedy)
-            for refusal in _refusals(statement, major, one_transaction=one_transaction)
+            for refusal in (
+                *_refusals(statement, major, one_transaction=one_transaction),
+                *_foreign(statement, savepoints),
+            )
         ]
     return problems
+
+
+def _foreign(statement: ParsedStatement, savepoints: set[str]) -> Iterator[_Refusal]:
+    """A savepoint of the same file undoes nothing but that file; one of an earlier migration undoes that one's row."""
+    if statement.kind != "transaction_stmt" or (kind := sql.enum(statement.node, "kind")) not in SAVEPOINTS:
+        return
+    name = statement.node.savepoint_name
+    if kind == SAVEPOINTS[0]:
+        savepoints.add(name)
+    elif name not in savepoints:
+        yield _Refusal(
+            "transaction-control",
+            f"{SAVEPOINTS_IN_WORDS[kind]} {name}, which this file does not set: it would undo earlier migrations of the"
+            " run with their rows",
+            "set the savepoint in the same file, or remove the statement",
+        )
 
 
 def _refusals(statement: ParsedStatement, major: int, *, one_transaction: bool) -> list[_Refusal]:

@@ -130,6 +130,9 @@ def test_what_changes_the_session_of_whoever_applies_is_refused(text: str, what:
 
 def test_a_savepoint_takes_nothing_out_of_the_transaction() -> None:
     assert read("SAVEPOINT a; SELECT 1; ROLLBACK TO a; RELEASE a;")[0] == ()
+    found = problem("SAVEPOINT a;", "ROLLBACK TO a;")
+    assert found.kind == "transaction-control"
+    assert "ROLLBACK TO SAVEPOINT a, which this file does not set: it would undo earlier migrations" in found.cause
 
 
 @pytest.mark.parametrize(
