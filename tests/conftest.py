@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.postgres import cleanse_environment
 from tasks.clients.programs import Programs, embedded_programs
+from tests.servers.left_out import leave_out
 from tests.servers.memory import temporary_folder_in_memory
 from tests.servers.postgres import FAST, fresh_database
 from tests.servers.seaweed import directory_store, s3_server, s3_store, s3_url, store
@@ -28,6 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
     cleanse_environment()
     for name in [name for name in os.environ if name.startswith(("GATE_", "PREFECT_"))]:
         del os.environ[name]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes has make targets of its own."""
+    leave_out(config, items)
 
 
 @pytest.fixture(scope="session")

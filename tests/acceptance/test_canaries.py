@@ -33,7 +33,7 @@ from tests.servers.web import local_site
 
 __all__ = ["watched"]  # a fixture
 
-pytestmark = pytest.mark.skipif(not os.environ.get("ENGINE_FAILURES"), reason="make engine-failures runs it")
+pytestmark = pytest.mark.long("ENGINE_FAILURES", "make engine-failures")
 STAGING, SCRATCH, HEALTH = "c4nary-staging-word", "c4nary-scratch-word", "c4nary-health-token"
 SOCKET = "xapp-canary-4711"
 PEOPLE = f"""

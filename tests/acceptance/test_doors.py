@@ -4,7 +4,6 @@ The default suite walks the way that ends well. `make doors` walks the others: r
 killed and started again while it waits.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 
@@ -25,7 +24,7 @@ from tests.servers.slack import workspace
 __all__ = ["watched"]  # fixture
 pytestmark = pytest.mark.timeout(600)  # two processes of each kind start and stop, on whatever machine
 
-all_doors = pytest.mark.skipif("DOORS" not in os.environ, reason="`make doors` walks every way")
+all_doors = pytest.mark.long("DOORS", "make doors")
 
 
 @pytest.fixture

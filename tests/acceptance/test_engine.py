@@ -37,7 +37,7 @@ from tests.servers.proxy import breaking_wire
 __all__ = ["watched"]  # a fixture
 
 pytestmark = [
-    pytest.mark.skipif(not os.environ.get("ENGINE_FAILURES"), reason="make engine-failures runs it"),
+    pytest.mark.long("ENGINE_FAILURES", "make engine-failures"),
     pytest.mark.timeout(600),
 ]
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -4,7 +4,6 @@
 """
 
 import itertools
-import os
 import secrets
 
 import pytest
@@ -90,7 +89,7 @@ def test_who_only_watches_or_backs_up_can_do_that_and_nothing_else(roles: Roles)
     assert (refused.code, refused.document["outcome"]) == (3, "refused"), refused.all
 
 
-@pytest.mark.skipif(not os.environ.get("LEAST_PRIVILEGE"), reason="make least-privilege runs it")
+@pytest.mark.long("LEAST_PRIVILEGE", "make least-privilege")
 def test_the_first_and_the_third_act_of_the_demo_play_under_these_roles():
     with Servers() as servers:
         servers.wait_for_prefect()

@@ -3,7 +3,6 @@
 `make doors` runs it: whole releases through a real Prefect server.
 """
 
-import os
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +17,7 @@ from tests.acceptance.prefect_runs import ask, served, start, state, until, watc
 from tests.acceptance.project import Project
 
 __all__ = ["served", "watched"]  # fixtures
-pytestmark = pytest.mark.skipif(not os.environ.get("DOORS"), reason="one minute of CPU: make doors")
+pytestmark = pytest.mark.long("DOORS", "make doors")
 SECONDS_TO_AGREE = 5.0
 
 

@@ -1,7 +1,6 @@
 """A thousand honest presses at two replicas, under load, one of them killed and restarted: each counts exactly once."""
 
 import itertools
-import os
 import signal
 import socket
 import threading
@@ -100,7 +99,7 @@ def press(here: Stage, replicas: Replicas, user: str) -> float:
     raise AssertionError(f"{user} pressed in vain")
 
 
-@pytest.mark.skipif("PRESSES" not in os.environ, reason="make presses: takes minutes")
+@pytest.mark.long("PRESSES", "make presses")
 @pytest.mark.timeout(1800)
 def test_every_honest_press_counts_exactly_once(tmp_path: Path):
     (tmp_path / "gate.toml").write_text(policy_text())

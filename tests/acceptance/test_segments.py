@@ -3,7 +3,6 @@
 By default one release is killed again and again. `make segment-kills` gives every point a release of its own.
 """
 
-import os
 import signal
 
 import pytest
@@ -107,7 +106,7 @@ def test_a_release_in_segments_is_finished_however_often_it_is_killed(project: P
     assert project.gate("plan", "--json").document["verdict"] == "nothing-pending"
 
 
-@pytest.mark.skipif(not os.environ.get("SEGMENT_KILLS"), reason="make segment-kills")
+@pytest.mark.long("SEGMENT_KILLS", "make segment-kills")
 @pytest.mark.parametrize("point", POINTS)
 def test_a_release_in_segments_killed_anywhere_is_finished_by_one_resume(project: Project, point: str):
     _release(project)

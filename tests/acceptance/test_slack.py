@@ -1,7 +1,6 @@
 """A release that waits in a process of its own, `gate serve` in another, and Slack between it and the people."""
 
 import getpass
-import os
 import re
 import signal
 import subprocess
@@ -115,7 +114,7 @@ def test_a_release_under_attack_is_approved_after_a_restart_and_ships(asked: Pro
     assert all(line.startswith("{") for line in said if line.strip() and not line.startswith("answering"))
 
 
-@pytest.mark.skipif("PRESSES" not in os.environ, reason="make presses: the door's own tests say no within seconds")
+@pytest.mark.long("PRESSES", "make presses")
 def test_a_no_in_slack_ends_the_release_with_its_reason(asked: Project, slack: Workspace):
     run = asked.start("run")
     with served(asked, []) as address:

@@ -1,6 +1,5 @@
 """After each repair Drizzle finds nothing to do, or exactly what it should; an upgrade leaves what its own leaves."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ LEDGER = "drizzle.__drizzle_migrations"
 ROWS = f"select hash, created_at from {LEDGER} order by id"
 A, B, C = (Step(f"000{n}_{c}", f"create table {c} (id int);", when=FIRST_WHEN + n * 1000) for n, c in enumerate("abc"))
 UP = [Step(f"2025061515064{n}_{c}", f"create table {c} (id int);") for n, c in enumerate("abc")]
-EVERY = pytest.mark.skipif(not os.environ.get("EVERY_REPAIR"), reason="one more database each: EVERY_REPAIR=1")
+EVERY = pytest.mark.long("EVERY_REPAIR", "make repairs")
 
 
 @dataclass

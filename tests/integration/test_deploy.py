@@ -6,7 +6,6 @@ taken where the machine has them (Debian: prometheus, nginx-light, systemd).
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 
 from config.settings import Settings
 from tasks.gate.measures import measure
+from tests.servers.left_out import program
 from tests.servers.roles import ROLES
 
 ROOT = Path(__file__).parents[2]
@@ -30,13 +30,6 @@ def _run(*argv: str | Path, cwd: Path = ROOT) -> str:
     return done.stdout + done.stderr
 
 
-def _tool(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    if not found:
-        pytest.skip(f"{name} is not on this machine")
-    return found
-
-
 def test_hadolint_finds_nothing_in_the_dockerfile():
     assert _run(BIN / "hadolint", DEPLOY / "Dockerfile") == ""
 
@@ -49,8 +42,9 @@ def test_the_published_schema_of_compose_holds():
     _run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
 
 
+@pytest.mark.program("promtool")
 def test_promtool_accepts_the_alerts():
-    assert "SUCCESS" in _run(_tool("promtool"), "check", "rules", DEPLOY / "alerts.yaml")
+    assert "SUCCESS" in _run(program("promtool"), "check", "rules", DEPLOY / "alerts.yaml")
 
 
 def test_alerts_ask_only_for_figures_that_are_measured_and_all_say_what_to_do():
@@ -65,8 +59,9 @@ def test_alerts_ask_only_for_figures_that_are_measured_and_all_say_what_to_do():
         assert set(re.findall(r"gate [a-z]+", rule["annotations"]["do"])) <= _commands()
 
 
+@pytest.mark.program("systemd-analyze")
 def test_systemd_accepts_the_units(tmp_path: Path):
-    analyze = _tool("systemd-analyze")
+    analyze = program("systemd-analyze")
     for unit in (DEPLOY / "systemd").iterdir():
         text = unit.read_text().replace("/opt/gate/bin/gate", "/bin/true")
         (tmp_path / unit.name).write_text(text)
@@ -78,8 +73,9 @@ def test_systemd_accepts_the_units(tmp_path: Path):
     assert "KillMode=mixed" in unit, "or SIGTERM reaches the runs, which are to drain"
 
 
+@pytest.mark.program("nginx", "openssl")
 def test_nginx_accepts_the_limits_of_the_proxy(tmp_path: Path):
-    nginx, openssl = _tool("nginx"), _tool("openssl")
+    nginx, openssl = program("nginx"), program("openssl")
     key, certificate = tmp_path / "gate.key", tmp_path / "gate.pem"
     request = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=gate.example.com", "-days", "1")
     _run(openssl, *request, "-keyout", key, "-out", certificate)

@@ -37,7 +37,7 @@ UPDATE = "update acc set v = v - 10 where pg_sleep(1.5) is not null;"
 INSERT = "insert into log select from pg_sleep(1.5);"
 POLICY = {"apply": {"lock_timeout_ms": 300, "attempts": 6, "max_wait_seconds": 60}}
 
-pytestmark = pytest.mark.skipif(not ROUNDS, reason="make migrators")
+pytestmark = pytest.mark.long("MIGRATORS", "make migrators")
 
 
 @pytest.fixture(scope="module")

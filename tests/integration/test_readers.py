@@ -3,7 +3,6 @@
 `make readers` reads two hundred times a second and measures how long each read took.
 """
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ READERS = 8
 LOCK_TIMEOUT_MS = 500
 POLICY = {"apply": {"lock_timeout_ms": LOCK_TIMEOUT_MS, "attempts": 4, "max_wait_seconds": 40}}
 
-pytestmark = pytest.mark.skipif(not os.environ.get("READERS"), reason="make readers")
+pytestmark = pytest.mark.long("READERS", "make readers")
 
 
 @pytest.fixture
