@@ -1,4 +1,4 @@
-"""What a CI system says of itself in its environment: which commit, who, which repository, where its log is."""
+"""What a CI system says of itself in its environment: which commit, who, where its log is."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ class Ci(NamedTuple):
     name: str = ""  # "github", "gitlab"
     commit: str = ""
     actor: str = ""  # the login of who caused it
-    repository: str = ""  # owner/name
     url: str = ""  # the job's own page
 
 
@@ -19,15 +18,9 @@ def ci_job(environment: Mapping[str, str] | None = None) -> Ci:
     """The CI job that this process runs in."""
     of = dict(os.environ if environment is None else environment).get
     if of("GITHUB_ACTIONS") == "true":
-        repository = of("GITHUB_REPOSITORY") or ""
-        page = f"{of('GITHUB_SERVER_URL') or 'https://github.com'}/{repository}/actions/runs/{of('GITHUB_RUN_ID')}"
-        return Ci("github", of("GITHUB_SHA") or "", of("GITHUB_ACTOR") or "", repository, page)
+        server = of("GITHUB_SERVER_URL") or "https://github.com"
+        page = f"{server}/{of('GITHUB_REPOSITORY')}/actions/runs/{of('GITHUB_RUN_ID')}"
+        return Ci("github", of("GITHUB_SHA") or "", of("GITHUB_ACTOR") or "", page)
     if of("GITLAB_CI") == "true":
-        return Ci(
-            "gitlab",
-            of("CI_COMMIT_SHA") or "",
-            of("GITLAB_USER_LOGIN") or "",
-            of("CI_PROJECT_PATH") or "",
-            of("CI_JOB_URL") or "",
-        )
+        return Ci("gitlab", of("CI_COMMIT_SHA") or "", of("GITLAB_USER_LOGIN") or "", of("CI_JOB_URL") or "")
     return Ci()

@@ -4,21 +4,24 @@ import tempfile
 import time
 from pathlib import Path
 
+from config.policy import Policy
 from config.settings import Settings
 from tasks.clients.git_files import files_at
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.identity import Identity
 from tasks.gate.plan import Folder, Ledger, Plan
+from tasks.lint import linted
 from tasks.make_plan import rollback_folder
 from tasks.read_scripts import read_migrations, read_rollbacks
 from tasks.tool import Tool, ledger_place, tool_of
 
 
-def compare_folders(settings: Settings, base: str, major: int) -> Plan:
+def compare_folders(settings: Settings, policy: Policy, base: str, major: int) -> Plan:
     """The plan that would be made if a database had exactly the migrations of `base`; never one to be applied.
 
     Args:
         settings: where the folder is.
+        policy: what it says of hazards.
         base: a commit, branch or tag of the repository around the folder.
         major: production's major version.
 
@@ -30,7 +33,7 @@ def compare_folders(settings: Settings, base: str, major: int) -> Plan:
     folder = using.read_folder(settings.migrations)
     ledger = _as_if_applied(_folder_of(using, settings.migrations, base), folder, settings)
     lines, pending, problems = using.states(folder, ledger, time.time_ns() // 1_000_000)
-    reading = read_migrations(pending, major)
+    reading = linted(read_migrations(pending, major), policy, major)
     found = using.rollbacks(folder, rollback_folder(settings), pending)
     return Plan(
         target=settings.target,
@@ -51,6 +54,7 @@ def compare_folders(settings: Settings, base: str, major: int) -> Plan:
         ),
         hazards=(*using.remarks(lines, pending), *reading.hazards, *found.notes),
         effects=reading.effects,
+        segments=reading.segments,
     )
 
 

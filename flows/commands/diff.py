@@ -28,8 +28,8 @@ def command(*, base: str, major: int, comment: bool, code_quality: Path | None, 
     """
     from tasks.compare_folders import compare_folders
 
-    settings, _ = settings_and_policy()
-    plan = compare_folders(settings, base, major)
+    settings, policy = settings_and_policy()
+    plan = compare_folders(settings, policy, base, major)
     found = proposal.marks(plan)
     folder = in_repository(settings.migrations)
     annotate(found, folder)

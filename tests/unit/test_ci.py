@@ -29,8 +29,8 @@ GITLAB = {
 
 def test_each_ci_is_known_by_its_own_variables_and_a_laptop_is_none():
     page = "https://github.example.com/acme/shop/actions/runs/7"
-    assert ci_job(GITHUB) == Ci("github", "a" * 40, "ada", "acme/shop", page)
-    assert ci_job(GITLAB) == Ci("gitlab", "b" * 40, "bob", "acme/shop", GITLAB["CI_JOB_URL"])
+    assert ci_job(GITHUB) == Ci("github", "a" * 40, "ada", page)
+    assert ci_job(GITLAB) == Ci("gitlab", "b" * 40, "bob", GITLAB["CI_JOB_URL"])
     assert ci_job({"CI": "true"}) == Ci()
 
 
