@@ -55,6 +55,8 @@ def _wait(todo: Checklist, release: Release, workshop: Workshop, plan: Plan) -> 
         if hold.note(release, held, prefect_wait.reference()) or not said:
             todo.say(f"{held.sentence}; this process may be stopped and nothing is lost")
             todo.say(f"stop it: gate reject {release.id} --reason TEXT    go on: gate resume {release.id}")
+            if held.until is not None and release.policy.approval.break_glass:
+                todo.say(f"let it through, by two people: gate approve {release.id} --break-glass --reason TEXT")
             said = True
         if held.until is not None and held.until - release.now() > SUSPENDED_FROM and _suspended_can_be_woken(release):
             prefect_wait.suspend_until_open(release, plan, held)

@@ -17,9 +17,7 @@ class Hearing(Model):
 
     request: Request | None = None
     decisions: tuple[Decision, ...] = ()  # since that request, in the order of the record
-    prefect: dict[str, str] = Field(
-        default_factory=dict
-    )  # the run that waits, for answers or for its window: api, flow_run
+    prefect: dict[str, str] = Field(default_factory=dict)  # the run that waits: api, flow_run
     expired: bool = False  # somebody wrote down that nobody answered in time
     void: str = ""  # why it counts for nothing any more
     holding: str = ""  # what the approved plan waits for, in words; empty when for nothing

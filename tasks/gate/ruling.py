@@ -80,6 +80,12 @@ def _settled(release: str, heard: Hearing, decision: Decision, judged: Judgement
         )
     holds = judged.standing is Standing.APPROVED and heard.holding and not heard.applying
     breaks = decision.break_glass and not judged.break_glass
+    if judged.standing is Standing.WAITING and heard.applying:  # another gate.toml than the release's sees it so
+        return Ruling(
+            answer=Answer.ALREADY_DECIDED,
+            sentence=f"release {release} was approved, and production is being changed already; nothing was decided",
+            hint="gate status shows what comes of it",
+        )
     if judged.standing is Standing.WAITING or (holds and (breaks or not decision.approved)):
         return None  # what waits for its window can still be stopped, or let through in an emergency
     return Ruling(
@@ -116,7 +122,9 @@ def _weighed(release: str, heard: Hearing, decision: Decision, judged: Judgement
             missing=judged.missing,
         )
     if not decision.approved:
-        recorded = decision.model_copy(update={"withdraws": judged.standing is Standing.APPROVED})
+        # A door with another gate.toml may not see that it was approved: its no must count there all the same.
+        known = asked.policy_digest in {"", digest_of(policy)}
+        recorded = decision.model_copy(update={"withdraws": judged.standing is Standing.APPROVED or not known})
         return Ruling(answer=Answer.ACCEPTED, sentence=f"rejected {release} as {decision.who}", decision=recorded)
     return _yes(release, decision, judged, policy)
 

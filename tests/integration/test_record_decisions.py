@@ -20,7 +20,8 @@ from tasks.clients.object_store import ObjectStore
 from tasks.clients.stores import open_store
 from tasks.decide import Decided, decide
 from tasks.gate.approval import request
-from tasks.gate.ask_state import AskStanding
+from tasks.gate.ask_state import AskStanding, ask_state
+from tasks.gate.hearing import hearing
 from tasks.gate.ruling import Answer
 from tasks.record import Record
 from tests.integration.deciding import TWO
@@ -163,3 +164,35 @@ def test_an_approved_release_that_waits_for_its_window_can_still_be_stopped(dire
     assert stopped.state is not None
     assert stopped.state.standing is AskStanding.REJECTED
     assert Record.open(directory_store, "shop", ID).story().state == "rejected"
+
+
+def test_a_no_through_a_door_with_another_policy_stops_what_that_policy_cannot_see_approved(
+    directory_store: ObjectStore,
+) -> None:
+    policy = Policy.model_validate({"approval": {"approvers": ["bob"]}})
+    record = waiting(directory_store, policy)
+    assert answer(directory_store, "bob", policy).ruling.accepted
+    other = Policy.model_validate({"approval": {"approvers": ["cyd"]}})
+    assert answer(directory_store, "cyd", other).ruling.answer is Answer.VOID
+    assert answer(directory_store, "eve", other, approved=False).ruling.accepted
+    heard = hearing(Record.open(directory_store, "shop", ID).events)
+    assert ask_state(heard, policy, datetime.now(UTC)).standing is AskStanding.REJECTED
+    record.append("asked", request(DIGEST, "again", started_by="ada", policy=policy, now=datetime.now(UTC)))
+    assert answer(directory_store, "bob", policy).ruling.accepted
+    record.append("applying", {"attempt": 1})
+    late = answer(directory_store, "eve", other, approved=False).ruling
+    assert (late.answer, "production is being changed already" in late.sentence) == (Answer.ALREADY_DECIDED, True)
+
+
+def test_a_broken_glass_lets_through_what_waits_for_its_window(directory_store: ObjectStore) -> None:
+    policy = Policy.model_validate({"approval": {"approvers": ["bob"], "break_glass": ["bob", "cyd"]}})
+    record = waiting(directory_store, policy)
+    assert answer(directory_store, "bob", policy).ruling.accepted
+    glass = {"break_glass": True, "comment": "checkout is down"}
+    assert answer(directory_store, "cyd", policy, **glass).ruling.answer is Answer.ALREADY_DECIDED
+    record.append("holding", {"sentence": "waiting for the window until Mon", "until": "2026-11-30T08:00:00+00:00"})
+    first, second = (answer(directory_store, who, policy, **glass) for who in ("bob", "cyd"))
+    assert (first.ruling.missing, second.ruling.missing) == (1, 0)
+    assert second.state is not None
+    assert second.state.break_glass
+    assert answer(directory_store, "bob", policy, **glass).ruling.answer is Answer.ALREADY_DECIDED
