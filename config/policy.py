@@ -1,16 +1,29 @@
 """Policy: what the team decided, reviewed in pull requests as gate.toml."""
 
-from collections.abc import Iterator
-from datetime import date, datetime, time
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from config.people import Approval, Person
+from config.section import Section
+from config.times import Conditions, Freeze, Window
 
-class Section(BaseModel):
-    """A table of gate.toml; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = [
+    "Apply",
+    "Approval",
+    "Backup",
+    "Checks",
+    "Command",
+    "Conditions",
+    "Freeze",
+    "Person",
+    "Policy",
+    "Recovery",
+    "Section",
+    "Slack",
+    "Verify",
+    "Window",
+]
 
 
 class Command(Section):
@@ -44,113 +57,6 @@ class Checks(Section):
         "note", description="What squawk's findings do where it is installed; refuse: each refuses the release."
     )
     command: tuple[Command, ...] = ()
-
-
-class Window(Section):
-    """When a release may be applied, weekly."""
-
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
-        "mon",
-        "tue",
-        "wed",
-        "thu",
-        "fri",
-        "sat",
-        "sun",
-    )
-    start: str = Field("00:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Opening time, HH:MM.")
-    end: str = Field("24:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$", description="Closing time, HH:MM.")
-    time_zone: str = Field("UTC", description="IANA name, for example Europe/Berlin.")
-
-
-class Freeze(Section):
-    """Dates between which nothing is released, whatever the windows say."""
-
-    start: date | datetime = Field(description="First day, or the moment by the wall clock of `time_zone`.")
-    end: date | datetime = Field(description="Last day, that whole day included, or the moment at which it ends.")
-    time_zone: str = Field("UTC", description="IANA name, for example Europe/Berlin.")
-    reason: str = Field(min_length=1, description="Shown to whoever waits.")
-
-    @model_validator(mode="after")
-    def _some_time(self) -> Self:
-        moments = [self.start, self.end]
-        if any(isinstance(moment, datetime) and moment.tzinfo is not None for moment in moments):
-            raise ValueError("a freeze is written in the local time of its time_zone, without an offset")
-        first, last = (m if isinstance(m, datetime) else datetime.combine(m, time()) for m in moments)
-        whole_day = not isinstance(self.end, datetime)
-        if last < first or (last == first and not whole_day):
-            raise ValueError(f"a freeze ends after it starts, and this one runs from {self.start} to {self.end}")
-        return self
-
-
-class Conditions(Section):
-    """What production must be free of before an approved release begins; it waits until then."""
-
-    long_transaction_seconds: float | None = Field(
-        None, gt=0, description="Wait while a transaction is older than this, in seconds."
-    )
-    other_dump: bool = Field(False, description="Wait while somebody else dumps this database.")
-    wraparound_vacuum: bool = Field(False, description="Wait while autovacuum runs against wraparound.")
-    replica_lag_seconds: float | None = Field(
-        None, gt=0, description="Wait while a replica is further behind than this, in seconds."
-    )
-
-
-class Person(Section):
-    """One person and every identity that is theirs; whoever decides at a door is looked up here."""
-
-    name: str = Field(min_length=1, description="How the record and `approvers` name them.")
-    slack: str | None = Field(None, min_length=1, description="Slack's immutable user id, for example U0123ABCD.")
-    github: str | None = Field(None, min_length=1, description="GitHub login.")
-    os_user: str | None = Field(None, min_length=1, description="Operating-system user, of the command line.")
-    database_user: str | None = Field(None, min_length=1, description="Role in production, for `--as-database-user`.")
-    emails: tuple[str, ...] = Field((), description="Addresses in git: who wrote a migration.")
-
-    def identities(self) -> Iterator[tuple[str, str]]:
-        """Kind and value of each identity, in the one spelling that comparisons use."""
-        for kind in ("slack", "os_user", "database_user"):
-            if value := getattr(self, kind):
-                yield kind, value
-        if self.github:
-            yield "github", self.github.casefold()  # GitHub does not tell a login's cases apart
-        for address in self.emails:
-            yield "email", address.casefold()
-
-
-class Approval(Section):
-    """Who may say yes, how many of them, and for how long it counts."""
-
-    approvers: tuple[str, ...] = Field((), description="Names that may approve; anybody with access while empty.")
-    count: int = Field(1, ge=1, description="How many different people must approve.")
-    count_losing_data: int | None = Field(
-        None, ge=1, description="How many when the rehearsal lost rows or columns; as `count` unless set."
-    )
-    expires_hours: float = Field(4.0, gt=0, description="An approval request expires after this many hours.")
-    self_approval: bool | None = Field(
-        None, description="May the one who started the release approve it; yes while no approvers are named."
-    )
-    author_approval: bool | None = Field(
-        None, description="May an author of a pending migration approve it; yes while no approvers are named."
-    )
-    require_known_people: bool = Field(
-        False, description="Refuse approvals while the starter or an author is nobody of [[people]]."
-    )
-    break_glass: tuple[str, ...] = Field(
-        (), description="Two of these together may approve in an emergency, whatever `approvers` and windows say."
-    )
-    prefect_ui: bool | None = Field(
-        None,
-        description="May a form in the Prefect UI decide; its name is only typed. Yes while no approvers are named.",
-    )
-
-    @model_validator(mode="after")
-    def _enough_people(self) -> Self:
-        most = max(self.count, self.count_losing_data or 0)
-        if self.approvers and most > len(set(self.approvers)):
-            raise ValueError(f"{most} different approvers are asked for, and {len(set(self.approvers))} are named")
-        if self.break_glass and len(set(self.break_glass)) < 2:  # noqa: PLR2004
-            raise ValueError("break_glass needs two different people")
-        return self
 
 
 class Backup(Section):
