@@ -145,7 +145,7 @@ def _standing(events: Sequence[Event], now: datetime) -> tuple[str, str]:
     for event in events:
         if event.kind == "closed":
             return _end(event)
-        if event.kind in LEADS_TO:
+        if event.kind in LEADS_TO and (state, event.kind) != (HOLDING, "approved"):  # it waits on, whoever joins in
             state, sentence = LEADS_TO[event.kind], said(event.kind, event.body)
         if event.kind == "asked":
             answers = Answers(event.body)

@@ -1,6 +1,6 @@
 """Between approval and apply: what an approved plan still waits for, a window, a freeze, a calm production."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from tasks.clients import postgres
 from tasks.gate.errors import ConfigurationError, Refused
@@ -47,8 +47,15 @@ def closed_window(release: Release, plan: Plan) -> Held | None:
             f"the deployment window is closed, and it never opens: {now.sentence}",
             hint="change the [[window]] and [[freeze]] tables in gate.toml, then `gate run`",
         )
-    until = now.opens_at.strftime("%Y-%m-%d %H:%M UTC")
-    return Held(sentence=f"waiting for the window until {until}: {now.sentence}", until=now.opens_at)
+    asked = ask.heard(release).request
+    late = asked is not None and asked.expires_at <= now.opens_at
+    expires = f"; the approval expires before that, at {_minute(asked.expires_at)}" if asked and late else ""
+    sentence = f"waiting for the window until {_minute(now.opens_at)}: {now.sentence}{expires}"
+    return Held(sentence=sentence, until=now.opens_at)
+
+
+def _minute(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def passes(release: Release, plan: Plan) -> str:

@@ -8,6 +8,7 @@ import pytest
 from config.policy import Policy
 from tasks.gate.ask_state import AskStanding, ask_state
 from tasks.gate.hearing import hearing
+from tasks.gate.story import fold
 from tests.unit import sample_releases as sample
 from tests.unit.sample_evidence import START, plan
 
@@ -66,6 +67,13 @@ def test_a_broken_glass_is_said_in_capitals_in_the_state_the_story_and_every_for
     for text in (shown.text(), shown.markdown(), shown.html()):
         assert "BREAK-GLASS: approved in an emergency by jon and kim" in text
         assert "BREAK-GLASS: kim (command-line): checkout is down" in text
+
+
+def test_one_who_breaks_the_glass_of_a_release_that_waits_for_its_window_does_not_end_its_waiting() -> None:
+    waits = (*sample.until_asked(), decided(), HELD, decided(**GLASS))
+    story = fold(sample.chain(*waits), MOMENT)
+    assert (story.state, story.sentence) == ("waiting for the window", "waiting for the window until Mon")
+    assert fold(sample.chain(*waits, ("cleared", 1.0, {})), MOMENT).state == "approved"
 
 
 def test_the_report_lists_every_answer_and_what_is_missing() -> None:
