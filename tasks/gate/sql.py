@@ -79,7 +79,7 @@ def statements(text: str, file: str = "the text") -> tuple[ParsedStatement, ...]
 
 def grammar() -> int:
     """The major version of PostgreSQL whose grammar the parser has."""
-    return int(_parser().parse("").version) // 10000
+    return int(parser().parse("").version) // 10000
 
 
 def enum(node: Any, field: str) -> str:
@@ -89,13 +89,13 @@ def enum(node: Any, field: str) -> str:
 
 def nodes(statement: ParsedStatement) -> Iterator[tuple[str, Any]]:
     """Every node of a statement's tree with its name: `FuncCall`, `A_Const`, `RangeVar`."""
-    for _, node in _parser().walk(statement.node):
+    for _, node in parser().walk(statement.node):
         yield type(node).DESCRIPTOR.name, node
 
 
 def tree(node: Any) -> Iterator[Any]:
     """A node and everything below it."""
-    for _, found in _parser().walk(node):
+    for _, found in parser().walk(node):
         yield found
 
 
@@ -129,10 +129,10 @@ def plpgsql(text: str) -> Any:
     Raises:
         NotSql: it cannot be parsed.
     """
-    parser = _parser()
+    libpg_query = parser()
     try:
-        return parser.parse_plpgsql(text)
-    except (parser.PgQueryError, ValueError) as error:
+        return libpg_query.parse_plpgsql(text)
+    except (libpg_query.PgQueryError, ValueError) as error:
         raise NotSql(str(error), 1, 0) from None
 
 
@@ -144,7 +144,7 @@ def inner_statement(node: Any, around: ParsedStatement) -> ParsedStatement | Non
 
 def inner(node: Any) -> Any:
     """The message inside a wrapper of the tree."""
-    return _parser().unwrap_node(node)
+    return parser().unwrap_node(node)
 
 
 def parts(names: Any) -> tuple[str, ...]:
@@ -210,13 +210,13 @@ def _statements(text: str, file: str, pieces: int, index: int, start: int) -> It
 
 
 def _parse(text: str) -> Any:
-    parser = _parser()
+    libpg_query = parser()
     if "\0" in text:
         position = text.index("\0")
         raise NotSql("it contains a NUL byte", text.count("\n", 0, position) + 1, position)
     try:
-        return parser.parse(text)
-    except parser.PgQueryError as error:
+        return libpg_query.parse(text)
+    except libpg_query.PgQueryError as error:
         position = max(0, error.cursorpos - 1)
         raise NotSql(error.message, text.count("\n", 0, position) + 1, position) from None
 
@@ -238,7 +238,7 @@ def _ends_in_copy(text: str) -> bool:
 
 
 @cache
-def _parser() -> Any:
+def parser() -> Any:
     """Postgast, imported at first use because it costs a tenth of a second."""
     import postgast
 

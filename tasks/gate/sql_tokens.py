@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from tasks.gate.sql import parser
+
 NESTING = 8  # strings of SQL within strings of SQL
 QUOTES = ("SCONST", "USCONST")
 NAMES = ("IDENT", "UIDENT")
@@ -12,12 +14,11 @@ def words(text: str, depth: int = 0) -> Iterator[str]:
 
     A string that the scanner cannot read holds no words.
     """
-    import postgast  # at first use: it costs a tenth of a second
-
-    token_type = postgast.pg_query_pb2.Token
+    libpg_query = parser()
+    token_type = libpg_query.pg_query_pb2.Token
     try:
-        tokens = postgast.scan(text).tokens if depth <= NESTING else ()
-    except postgast.PgQueryError:
+        tokens = libpg_query.scan(text).tokens if depth <= NESTING else ()
+    except libpg_query.PgQueryError:
         return
     source = text.encode()
     for token in tokens:
