@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -95,11 +96,17 @@ def compare(project: Project, generation: int, say: Callable[[str], None], round
     )
     try:
         with Drizzle(generation) as drizzle:
-            began = time.perf_counter()
+            began, used = time.perf_counter(), _processor()
             ran = drizzle.kit(project.folder, project.production.get_secret_value(), "drizzle", "__drizzle_migrations")
-            say(f"    drizzle-kit migrate on the same folder: {time.perf_counter() - began:.2f} s, exit {ran.code}")
+            took, spent = time.perf_counter() - began, _processor() - used
+            say(f"    drizzle-kit migrate on it: {took:.2f} s ({spent:.2f} s of processor), exit {ran.code}")
     except NoNode as missing:
         say(f"    drizzle-kit: {missing}")
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main(home: Path, project: Callable[[Path, str], Project], rounds: int = 5) -> None:
