@@ -67,7 +67,8 @@ def show(plan: Plan, command: str, *, as_json: bool) -> int:
     for hazard in plan.hazards:
         click.echo(f"\n  hazard: {hazard}")
     for problem in plan.problems:
-        click.echo(f"\n  refused: {problem.cause}\n  HINT: {problem.remedy}")
+        drizzle = f"\n  Drizzle: {problem.drizzle}" if problem.drizzle else ""
+        click.echo(f"\n  refused: {problem.cause}{drizzle}\n  HINT: {problem.remedy}")
     said = f"refused: {len(plan.problems)} problems" if plan.problems else f"ready: `{command}`"
     click.echo(f"\n{said}; production is untouched")
     return 3 if plan.problems else 0

@@ -19,14 +19,14 @@ def command(*, kind: str, tag: str, only_plan: bool, yes: bool, as_json: bool) -
     """List what is wrong with the ledger and what mends it; with a KIND, mend it.
 
     \b
-    run TAG       run a migration that Drizzle skipped, and write its own row
-    mark TAG      mark as applied what production has already, or what was edited since
-    restamp [TAG] give a row the time that the journal has
-    rename TAG    give the row of a renamed folder its new name
-    name TAG      name a row that Drizzle 0.x wrote into a table of 1.0
-    forget ROW    remove a row that belongs to nothing, or that is one too many
-    baseline [TAG] take over a database that has the schema and no history
-    upgrade       give the table the shape of Drizzle 1.0
+    run TAG         run a migration that Drizzle skipped, and write its own row
+    mark TAG        mark as applied what production has already, or what was edited since
+    restamp [TAG]   give a row the time that the journal has
+    rename TAG      give the row of a renamed folder its new name
+    name TAG        name a row that Drizzle 0.x wrote into a table of 1.0
+    forget ROW      remove a row that belongs to nothing, or that is one too many
+    baseline [TAG]  take over a database that has the schema and no history
+    upgrade         give the table the shape of Drizzle 1.0
 
     Each is planned, backed up, rehearsed and approved like a release, and changes exactly the rows that it shows.
     """  # noqa: D301  (click's own mark for lines that stay as they are)

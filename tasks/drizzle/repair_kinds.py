@@ -135,7 +135,7 @@ def baseline(seen: Seen, last: str) -> Iterator[Offer]:
 def upgrade(seen: Seen) -> Iterator[Offer]:
     """The table of 0.x in the shape of 1.0, by the statements that Drizzle's own upgrade sends (facts: Drizzle 4.2)."""
     matches = upgrade_matches(seen.folder, seen.ledger)
-    if any(migration is None or row.id is None for row, migration in matches):
+    if not matches or any(migration is None or row.id is None for row, migration in matches):
         return
     named = {row.id: row.model_copy(update={"name": m.name}) for row, m in matches if m is not None}
     texts = [

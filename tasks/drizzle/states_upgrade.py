@@ -30,7 +30,7 @@ def upgrade_states(
     problems = (
         *_blocked(matches, place),
         *_twice(matches, place),
-        _needed(folder, place, late),
+        _needed(folder, ledger, place, late),
         *(problem for _, problem in changed.values()),
     )
     return tuple(lines), pending, problems
@@ -55,14 +55,17 @@ def _line(
     return PlannedMigration(tag=migration.tag, state=State.PENDING, sentence=sentence)
 
 
-def _needed(folder: Folder, place: str, late: set[str]) -> Problem:
+def _needed(folder: Folder, ledger: Ledger, place: str, late: set[str]) -> Problem:
     also = f", and then runs what 0.x had skipped: {', '.join(sorted(late))}" if late else ""
+    remedy = (
+        "`gate repair upgrade --plan` shows the SQL of that upgrade and what is pending afterwards; `gate repair upgrade`"
+        " runs it"
+    )
     return Problem(
         kind="upgrade",
         cause=f"{place} has the shape of Drizzle 0.x (no column name), but {folder.path} is of Drizzle 1.0",
         drizzle=f"1.0 upgrades the table as soon as it is started{also}",
-        remedy="`gate repair upgrade --plan` shows the SQL of that upgrade and what is pending afterwards;"
-        " `gate repair upgrade` runs it",
+        remedy=remedy if ledger.rows else f"drop {place}, which is empty: it is made anew as Drizzle 1.0 has it",
     )
 
 

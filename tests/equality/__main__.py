@@ -42,6 +42,10 @@ class Subject(NamedTuple):
 def main(arguments: list[str]) -> int:
     """Compare on the folders given, or on our own; returns the exit code."""
     given = _parser().parse_args(arguments)
+    for folder in given.folder:
+        if not folder.is_dir():
+            print(f"{folder} is no folder", file=sys.stderr)
+            return 2
     cleanse_environment()
     with tempfile.TemporaryDirectory(prefix="gate-equality-") as room, ExitStack() as closing:
         Path(room).chmod(0o755)  # the server may run under an account of its own

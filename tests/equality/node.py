@@ -169,26 +169,36 @@ class Drizzle:
             stdout=subprocess.PIPE,
         )
 
-    def kit(self, folder: Path, url: str, schema: str, table: str, verb: str = "migrate") -> KitRun:
+    def kit(self, folder: Path, url: str, schema: str, table: str) -> KitRun:
         """`drizzle-kit migrate`, as a person types it."""
-        config = {
-            "dialect": "postgresql",
-            "out": str(folder),
-            "dbCredentials": {"url": url},
-            "migrations": {"schema": schema, "table": table},
-        }
-        with _config_file(self.home, config) as file:
-            argv = [self.node, str(self.home / "node_modules/drizzle-kit/bin.cjs"), verb, "--config", file.name]
+        there = {"dbCredentials": {"url": url}, "migrations": {"schema": schema, "table": table}}
+        return self._kit(folder, there, "migrate")
+
+    def up(self, folder: Path) -> KitRun:
+        """`drizzle-kit up`, which moves a folder of 0.x to 1.0."""
+        return self._kit(folder, {}, "up")
+
+    def generate(self, folder: Path, schema: str, name: str) -> KitRun:
+        """`drizzle-kit generate` from a schema in TypeScript."""
+        with _file(self.home, ".schema.ts", schema) as file:
+            return self._kit(folder, {"schema": str(file)}, "generate", "--name", name)
+
+    def _kit(self, folder: Path, more: dict[str, Any], verb: str, *arguments: str) -> KitRun:
+        config = {"dialect": "postgresql", "out": str(folder), **more}
+        with _file(self.home, ".config.ts", f"export default {json.dumps(config)};\n") as file:
+            program = str(self.home / "node_modules/drizzle-kit/bin.cjs")
+            argv = [self.node, program, verb, "--config", file.name, *arguments]
             done = subprocess.run(argv, cwd=self.home, capture_output=True, text=True, timeout=CLI_S, check=False)
         said = COLOURS.sub("", done.stdout + done.stderr).replace("\r", "\n").splitlines()
         return KitRun(done.returncode, "\n".join(line for line in said if line.strip()))
 
 
 @contextmanager
-def _config_file(home: Path, config: dict[str, Any]) -> Iterator[Path]:
-    descriptor, path = tempfile.mkstemp(dir=home, prefix="drizzle-", suffix=".config.ts")
+def _file(home: Path, suffix: str, text: str) -> Iterator[Path]:
+    """A file beside the packages, so that what it imports is found."""
+    descriptor, path = tempfile.mkstemp(dir=home, prefix="drizzle-", suffix=suffix)
     with os.fdopen(descriptor, "w") as file:
-        file.write(f"export default {json.dumps(config)};\n")
+        file.write(text)
     try:
         yield Path(path)
     finally:

@@ -19,6 +19,7 @@ from tasks.occasion import Occasion
 from tasks.plan_repair import plan_repair
 from tasks.tool import run
 from tests.equality.bench import Bench
+from tests.equality.compare import compare
 from tests.equality.node import Drizzle
 from tests.equality.sample import FIRST_WHEN, Sample, Step
 from tests.equality.test_equality import drizzle0, drizzle1
@@ -202,3 +203,40 @@ def test_a_foreign_row_and_a_second_one_are_removed(stage: Stage) -> None:
         stage.repair(folder, f"forget {row}")
     assert stage.sql(ROWS) == before
     assert stage.is_done(folder)
+
+
+SCHEMA = """
+import { pgTable, pgEnum, serial, text, integer, index } from "drizzle-orm/pg-core";
+export const mood = pgEnum("mood", ["sad", "ok"%s]);
+export const users = pgTable("users", { id: serial("id").primaryKey(), email: text("email").notNull()%s });
+%s
+"""
+ORDERS = """export const orders = pgTable("orders", {
+  id: serial("id").primaryKey(), user: integer("user_id").references(() => users.id), mood: mood("mood").default("ok"),
+}, (table) => [index("orders_user").on(table.user)]);"""
+GROWING = (
+    SCHEMA % ("", "", ""),
+    SCHEMA % ("", ', name: text("name").default("")', ORDERS),
+    SCHEMA % (', "happy"', ', name: text("name").default("")', ORDERS),
+)
+
+
+@EVERY
+def test_a_project_that_drizzle_kit_made_is_moved_to_1_0_and_goes_on(stage: Stage) -> None:
+    old, new = stage.benches[0].drizzle, stage.benches[1].drizzle
+    folder = stage.room / "project"
+    for number, schema in enumerate(GROWING):
+        made = old.generate(folder, schema, f"step_{number}")
+        assert made.code == 0, made.out
+    assert compare(stage.benches[0], folder, kit=True).verdict == "same"
+    stage.migrate(folder)
+    moved = new.up(folder)
+    assert moved.code == 0, moved.out
+    assert "has the shape of Drizzle 0.x" in stage.benches[1].pending(folder, stage.url)[0]
+    stage.repair(folder, "upgrade")
+    assert stage.is_done(folder, 1)
+    made = new.generate(folder, GROWING[-1].replace("orders_user", "orders_by_user"), "later")
+    assert made.code == 0, made.out
+    assert stage.benches[1].by_gate(folder, stage.url).code == ""
+    assert stage.is_done(folder, 1)
+    assert compare(stage.benches[1], folder).verdict == "same"
