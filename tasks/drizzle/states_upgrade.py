@@ -58,8 +58,8 @@ def _line(
 def _needed(folder: Folder, ledger: Ledger, place: str, late: set[str]) -> Problem:
     also = f", and then runs what 0.x had skipped: {', '.join(sorted(late))}" if late else ""
     remedy = (
-        "`gate repair upgrade --plan` shows the SQL of that upgrade and what is pending afterwards; `gate repair upgrade`"
-        " runs it"
+        "`gate repair upgrade --plan` shows the SQL of that upgrade and what is pending afterwards;"
+        " `gate repair upgrade` runs it"
     )
     return Problem(
         kind="upgrade",
