@@ -125,30 +125,31 @@ def test_a_lost_prefect_server_costs_the_release_nothing_and_its_run_ends_when_i
     project: Project, production_server: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     url = production_server.create_database(f"prefect_lost_{os.getpid()}").get_secret_value().split("?")[0]
-    server = PrefectServer(tmp_path / "prefect", url.replace("postgresql://", "postgresql+asyncpg://")).start()
-    monkeypatch.setattr(prefect_server, "_free_port", lambda: server.port)
-    project.extra |= server.environment | {"PREFECT_RUNNER_POLL_FREQUENCY": "1", "GATE_TARGET": "lost"}
-    again = PrefectServer(tmp_path / "prefect", url.replace("postgresql://", "postgresql+asyncpg://"))
+    rows = url.replace("postgresql://", "postgresql+asyncpg://")
+    first, second, third = (PrefectServer(tmp_path / "prefect", rows) for _ in range(3))
+    first.start()
+    monkeypatch.setattr(prefect_server, "_free_port", lambda: first.port)
+    project.extra |= first.environment | {"PREFECT_RUNNER_POLL_FREQUENCY": "1", "GATE_TARGET": "lost"}
     try:
         slow_apply(project)
         with serving(project):
             run = start(project)
             until(lambda: kinds(project)[-1:] == ["planned"], "the release has begun", 60)
-            server.stop()  # lost before it suspends
+            first.stop()  # lost before it suspends
             time.sleep(20)
-            again.start()
+            second.start()
             until(lambda: state(project, run)["name"] == "Suspended", "it suspends when the server is back", 150)
             assert project.gate("approve", project.waiting_release()).code == 0
             until(lambda: "applying" in kinds(project), "it applies", 60)
-            again.stop()  # lost in the apply, and back after its end
+            second.stop()  # lost in the apply, and back after its end
             until(lambda: story(project).outcome == "released", "the release ends without a server", 60)
             time.sleep(10)
-            again.start()
+            third.start()
             until(lambda: state(project, run)["type"] == "COMPLETED", "Prefect hears of it", 180)
             assert state(project, run)["message"].startswith("released: ")
     finally:
-        server.stop()
-        again.stop()
+        for server in (first, second, third):
+            server.stop()
 
 
 def test_a_store_that_is_away_for_half_a_minute_in_the_apply_costs_the_release_nothing(
