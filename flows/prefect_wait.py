@@ -35,7 +35,9 @@ def reference() -> dict[str, str]:
         return {}
     from prefect.settings import PREFECT_API_URL
 
-    return {"api": str(PREFECT_API_URL.value() or ""), "flow_run": prefect_view.flow_run_id()}
+    scheme, _, rest = str(PREFECT_API_URL.value() or "").partition("://")
+    # Credentials in the address stay here: the record is read by many, and whoever wakes has PREFECT_API_AUTH_STRING.
+    return {"api": f"{scheme}://{rest.rsplit('@', 1)[-1]}", "flow_run": prefect_view.flow_run_id()}
 
 
 def suspend(release: Release, plan: Plan, request: Request) -> None:

@@ -64,27 +64,30 @@ class Reconciler:
         key = (current, f"{story.latest_at} {finding.deed}")
         if finding.deed is Deed.NOTHING or key in self._answered:
             return finding
-        self._answered.add(key)
-        log.warning("%s: %s", current, finding.sentence, extra={"release": current})
-        return self._act(finding, record, reference)
+        done, said = self._act(finding, record, reference)
+        if done:  # what failed is tried again at the next look
+            self._answered.add(key)
+        finding = finding.model_copy(update={"sentence": f"{finding.sentence}{said}"})
+        log.warning("%s: %s", current, finding.sentence, extra={"release": current, "target": target})
+        return finding
 
-    def _act(self, finding: Finding, record: Record, reference: dict[str, str]) -> Finding:
+    def _act(self, finding: Finding, record: Record, reference: dict[str, str]) -> tuple[bool, str]:
+        """Do it; returns whether that worked, and what to add to the sentence."""
         if finding.deed is Deed.WAKE:
-            done = "its run was woken" if _wake(record, reference) else "its run could not be woken"
-        elif finding.deed is Deed.TAKE_UP and self._api:
-            done = self._take_up(finding.release, record.events[-1].number)
-        else:
-            return finding
-        return finding.model_copy(update={"sentence": f"{finding.sentence}: {done}"})
+            woken = _wake(record, {"api": self._api, **reference})
+            return woken, ": its run was woken" if woken else ": its run could not be woken"
+        if finding.deed is Deed.TAKE_UP and self._api:
+            return self._take_up(finding.release, record.events[-1].number)
+        return True, ""
 
-    def _take_up(self, release: str, number: int) -> str:
+    def _take_up(self, release: str, number: int) -> tuple[bool, str]:
         """Start the recover deployment; the same event of the same release gives the same run, whoever asks."""
         try:
             api = PrefectApi(self._api, seconds=SECONDS)
             run = api.start(f"recover/{self._settings.target}", {"take_up": release}, key=f"recover:{release}:{number}")
         except GateError as error:
-            return error.message
-        return f"run {run} takes it up"
+            return False, f": {error.message}"
+        return True, f": run {run} takes it up"
 
     def _run(self, run: str) -> Run:
         if not run:

@@ -34,7 +34,7 @@ from tests.servers.web import local_site
 
 __all__ = ["watched"]  # a fixture
 
-pytestmark = pytest.mark.long("ENGINE_FAILURES", "make engine-failures")
+pytestmark = [pytest.mark.long("ENGINE_FAILURES", "make engine-failures"), pytest.mark.timeout(900)]
 STAGING, SCRATCH, HEALTH = "c4nary-staging-word", "c4nary-scratch-word", "c4nary-health-token"
 SOCKET = "xapp-canary-4711"
 PEOPLE = f"""

@@ -230,7 +230,11 @@ def test_the_deployments_of_prefect_yaml_run_on_a_worker(watched: Project):
     watched.extra["GATE_TARGET"] = "production"
     assert watched.gate("backup", "--no-proof").code == 0
     prefect_says(watched, "work-pool", "create", "gate", "--type", "process", "--overwrite")
-    prefect_says(watched, "--no-prompt", "deploy", "--all", "--prefect-file", str(DEPLOY / "prefect.yaml"))
+    offered = watched.home / "prefect.yaml"
+    offered.write_text(
+        (DEPLOY / "prefect.yaml").read_text().replace("directory: /project", f"directory: {watched.home}")
+    )
+    prefect_says(watched, "--no-prompt", "deploy", "--all", "--prefect-file", str(offered))
     argv = [str(Path(GATE).with_name("prefect")), "worker", "start", "--pool", "gate"]
     worker = subprocess.Popen(argv, cwd=watched.home, env=watched.environment(PREFECT_WORKER_QUERY_SECONDS="1"))
     try:
