@@ -117,6 +117,7 @@ class SlackMessages:
         drawn = drawing(record, self._target, self._serving.policy_now(), now)
         self._place.remember(record)
         self._void_what_was_lost(followed, now)
+        seen = len(record.events)
         if drawn.ask.open and (current(bindings(record.events), drawn.ask.digest) is None or followed.mine):
             self._post(followed, drawn)
         if drawn.story.state == HALTED:
@@ -124,6 +125,8 @@ class SlackMessages:
         for binding in bindings(record.events):
             if binding.ts:
                 self._update(followed, drawn, binding)
+        if len(record.events) != seen:
+            return  # something was written meanwhile: the next look shows it
         followed.done = record.last("closed") is not None
         followed.drawn, followed.redraw_at = len(record.events), time.monotonic() + _until_redrawn(drawn, now)
 
@@ -161,6 +164,9 @@ class SlackMessages:
             binding = next(b for b in bindings(followed.record.events) if b.id == binding.id)
         wanted = drawn.fingerprint(binding)
         if followed.shown.get(binding.id) == wanted:
+            return
+        if followed.record.refresh():  # another replica may show more already: never put older words over newer ones
+            self._place.changed.set()
             return
         body = {"channel": binding.channel, "ts": binding.ts, **drawn.message(binding).model_dump()}
         try:
