@@ -35,9 +35,11 @@ def apply(shop: Shop, release: Release, plan: Plan) -> GateError | None:
 
 
 def expire(release: Release) -> None:
-    asked = release.record.last("asked")
+    asked, approved = release.record.last("asked"), release.record.last("approved")
     assert asked is not None
+    assert approved is not None
     release.record.append("asked", {**asked.body, "expires_at": "2026-01-01T00:00:00+00:00"})
+    release.record.append("approved", approved.body)  # a yes to an earlier request does not count for this one
 
 
 def test_an_approval_that_expires_just_before_the_apply_is_not_called_a_recovery(shop: Shop) -> None:
