@@ -55,7 +55,7 @@ equality: setup
 
 # From the release event to the commit status, every way: approved, rejected, expired, everything killed while it waits.
 doors: setup
-	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py tests/acceptance/test_prefect_doors.py $(TEST_ARGS)
+	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py tests/acceptance/test_prefect_doors.py tests/acceptance/test_prefect.py $(TEST_ARGS)
 
 # A thousand presses, ten thousand requests of rubbish, whole releases through Slack: minutes, for changes to the doors.
 presses: setup
@@ -75,7 +75,7 @@ drafts: setup
 
 # Cancel, kill, drain, lost servers, zombies, canaries in every secret: twenty minutes, for changes to flows/offering.py.
 engine-failures: setup
-	ENGINE_FAILURES=1 $(BIN)/python -m pytest tests/acceptance/test_engine.py tests/acceptance/test_canaries.py
+	ENGINE_FAILURES=1 $(BIN)/python -m pytest tests/acceptance/test_engine.py tests/acceptance/test_canaries.py tests/acceptance/test_prefect.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.acceptance.prefect_runs import (
     api,
@@ -36,6 +37,7 @@ def test_a_run_from_the_command_line_shows_every_step_with_its_evidence(watched:
     assert "Traceback" not in ended.all
 
 
+@pytest.mark.long("DOORS", "make doors")
 def test_a_release_started_in_prefect_waits_suspended_and_goes_on_after_an_approval_at_the_command_line(
     served: Project,
 ):
@@ -73,6 +75,7 @@ def test_a_form_in_the_prefect_ui_decides_once_and_a_retry_never_reuses_it(serve
     until(lambda: state(served, run)["type"] == "FAILED", "the retry was rejected", 90)
 
 
+@pytest.mark.long("ENGINE_FAILURES", "make engine-failures")
 def test_a_cancelled_run_stops_its_children_and_leaves_a_record_that_resume_understands(served: Project):
     _slow_check(served)
     path = f"/deployments/{deployment(served)}/create_flow_run"
