@@ -139,7 +139,10 @@ def _was_rolling_back(release: Release) -> bool:
 def _as_before(release: Release, plan: Plan, *, already_rolled_back: bool) -> Recovery:
     _refuse_other_schema(release, plan)
     if already_rolled_back:
-        return Recovery(rung=Rung.ROLLBACK, sentence=_rolled_back_sentence(plan, ""))
+        said = _rolled_back_sentence(plan, "")
+        if plan.segments:  # how many were in is not known any more
+            said = "production is as before: what was in of the plan is taken back with the rehearsed rollback SQL"
+        return Recovery(rung=Rung.ROLLBACK, sentence=said)
     return Recovery(
         rung=Rung.TRANSACTION,
         sentence="production is as before: the transaction was rolled back, nothing was committed",

@@ -4,7 +4,9 @@ By default one release is killed again and again. `make segment-kills` gives eve
 """
 
 import signal
+import time
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 
@@ -112,6 +114,84 @@ def test_a_release_in_segments_killed_anywhere_is_finished_by_one_resume(project
     _release(project)
     killed = project.gate("run", "--yes", GATE_KILL_AT=point)
     assert killed.code == -signal.SIGKILL, killed.all
+    resumed = project.gate("resume", _the_release(project), "--yes", "--json")
+    assert (resumed.code, resumed.document["outcome"]) == (0, "released"), resumed.all
+    _as_if_never_killed(project)
+
+
+IN_THE_WAY_BACK = ["recover:begin", "recover:rollback", "rollback:committed", "recover:done", "recover:end"]
+IN_A_LEFTOVER = ["recover:begin", "recover:leftovers-removed", "recover:transaction", "recover:end"]
+
+
+def _duplicates(project: Project) -> None:
+    """Rows that the rehearsal has not seen: the unique index cannot be built in production."""
+    project.sql(project.production, "insert into customers (name) values ('twice'), ('twice')")
+
+
+def _stopped_before_the_apply(project: Project, *migrations: tuple[str, tuple[str, ...], str]) -> str:
+    project.begin()
+    for name, statements, rollback in migrations:
+        project.add(name, statements, rollback)
+    project.migrate(project.staging)
+    assert project.gate("run", "--yes", GATE_KILL_AT="check-again:end").code == -signal.SIGKILL
+    return _the_release(project)
+
+
+COLUMN = ("column", ("ALTER TABLE customers ADD COLUMN note text;",), "ALTER TABLE customers DROP COLUMN note;")
+UNIQUE = (
+    "unique",
+    ("CREATE UNIQUE INDEX CONCURRENTLY customers_name ON customers (name);",),
+    "DROP INDEX customers_name;",
+)
+
+
+@pytest.mark.skipif(not os.environ.get("SEGMENT_KILLS"), reason="make segment-kills")
+@pytest.mark.parametrize("point", IN_THE_WAY_BACK)
+def test_a_way_back_from_the_middle_that_is_killed_is_finished_by_one_resume(project: Project, point: str):
+    release = _stopped_before_the_apply(project, COLUMN, UNIQUE)
+    _duplicates(project)
+    before = (_schema(project.production), project.ledger(), project.contents())
+    killed = project.gate("resume", release, "--yes", GATE_KILL_AT=point)
+    assert killed.code == -signal.SIGKILL, killed.all
+    resumed = project.gate("resume", release, "--json")
+    assert (resumed.code, resumed.document["outcome"]) == (5, "recovered"), resumed.all
+    assert "taken back with the rehearsed rollback SQL" in resumed.document["sentence"]
+    assert (_schema(project.production), project.ledger(), project.contents()) == before
+
+
+@pytest.mark.skipif(not os.environ.get("SEGMENT_KILLS"), reason="make segment-kills")
+@pytest.mark.parametrize("point", IN_A_LEFTOVER)
+def test_an_index_that_fails_first_is_cleared_away_by_one_resume(project: Project, point: str):
+    release = _stopped_before_the_apply(project, UNIQUE, COLUMN)
+    _duplicates(project)
+    before = (_schema(project.production), project.ledger(), project.contents())
+    killed = project.gate("resume", release, "--yes", GATE_KILL_AT=point)
+    assert killed.code == -signal.SIGKILL, killed.all
+    resumed = project.gate("resume", release, "--json")
+    assert (resumed.code, resumed.document["outcome"]) == (5, "recovered"), resumed.all
+    assert (_schema(project.production), project.ledger(), project.contents()) == before
+
+
+@pytest.mark.skipif(not os.environ.get("SEGMENT_KILLS"), reason="make segment-kills")
+@pytest.mark.parametrize("name", ["index", "drop", "reindex", "detach"])
+def test_a_gate_that_is_killed_while_the_server_is_at_the_statement_is_finished_by_one_resume(
+    project: Project, name: str
+):
+    """The backend goes on without its client: it is ended, and what it leaves is found."""
+    _release(project, [name])
+    table = "visits" if name == "detach" else "orders"
+    with psycopg.connect(project.production.get_secret_value()) as report:
+        report.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # it keeps its snapshot
+        report.execute(f"select count(*) from {table}".encode())
+        running = project.start("run", "--yes")
+        asked = "select count(*) from pg_stat_activity where application_name like 'gate apply%' and state = 'active'"
+        until = time.monotonic() + 60
+        while project.sql(project.production, f"{asked} and wait_event_type = 'Lock'") == [(0,)]:
+            assert time.monotonic() < until, running.poll()
+            time.sleep(0.1)
+        running.send_signal(signal.SIGKILL)
+        running.communicate()
+        report.rollback()
     resumed = project.gate("resume", _the_release(project), "--yes", "--json")
     assert (resumed.code, resumed.document["outcome"]) == (0, "released"), resumed.all
     _as_if_never_killed(project)
