@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from tasks.clients import canonical, postgres
 from tasks.clients.object_store import AlreadyThere
 from tasks.clients.postgres import Connection
+from tasks.clients.statement_rows import StatementRows
 from tasks.clients.table_rows import Table, as_csv
 from tasks.compare_databases import Comparison, compare
 from tasks.gate.accounts import Accounts, TableAccount, account_sentence
@@ -81,7 +82,7 @@ def take_accounts(
                 failed=failed,
                 restored=restored,
                 boundary=int(swapping.transaction) % WHOLE,
-                migration=_migration(failed, plan),
+                migration=_migration(failed, plan, release.id),
                 rewritten=_rewritten(rehearsal),
                 ledger=(plan.ledger_schema, plan.ledger_table) if plan else None,
             )
@@ -100,13 +101,15 @@ def take_accounts(
     )
 
 
-def _migration(failed: Connection, plan: Plan | None) -> int | None:
-    """The migration's transaction, as the ledger row that it wrote carries it."""
+def _migration(failed: Connection, plan: Plan | None, release: str) -> frozenset[int]:
+    """The plan's transactions: as its last ledger row carries it, or as its own rows do where there were several."""
     if plan is None or not plan.pending or plan.purpose is not Purpose.RELEASE:
-        return None
+        return frozenset()
+    if plan.segments:
+        return StatementRows(release).transactions(failed)
     query = tool(plan.tool).transaction_of(plan.ledger_schema, plan.ledger_table, plan.pending[-1])
     row = failed.execute(query).fetchone()
-    return int(row[0]) if row else None
+    return frozenset((int(row[0]),)) if row else frozenset()
 
 
 def _rewritten(rehearsal: Rehearsal | None) -> frozenset[str]:

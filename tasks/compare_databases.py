@@ -20,7 +20,7 @@ class Comparison:
     failed: Connection
     restored: Connection
     boundary: int | None  # xid: what a later transaction wrote in the restored database came after the swap
-    migration: int | None  # xid of the migration in the failed database
+    migration: frozenset[int]  # xids of the plan in the failed database, one for each of its transactions
     rewritten: frozenset[str]  # tables that the migration rewrote: there every row carries the migration's xid
     ledger: tuple[str, str] | None  # schema and name of the migrations table: it differs by definition
     notes: list[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ def _both(comparison: Comparison, table: Table, other: Table) -> TableAccount | 
         rows(comparison.failed, table, key, columns),
         rows(comparison.restored, other, key, columns),
         boundary=comparison.boundary,
-        migration=None if table.label in comparison.rewritten else comparison.migration,
+        migration=() if table.label in comparison.rewritten else comparison.migration,
         keep_at_most=SALVAGE_ROWS,
     )
     return _account(comparison, table, counted, "primary key" if key else "content")
@@ -93,7 +93,7 @@ def _new_table(comparison: Comparison, table: Table) -> TableAccount | None:
     migration = comparison.migration
     for row in rows(comparison.failed, table, (), table.columns):
         counted.failed += 1
-        if migration is None or (row.xmin != migration and not_before(row.xmin, migration)):
+        if not migration or (row.xmin not in migration and any(not_before(row.xmin, xid) for xid in migration)):
             counted.inserted += 1
             counted.keep.append(row.ctid)
     if counted.failed:

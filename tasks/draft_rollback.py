@@ -23,8 +23,9 @@ from tasks.gate.rehearsal_failures import told
 from tasks.gate.take_back import unknown_tag
 from tasks.gate.undo import changed
 from tasks.replay import STATEMENT_MS, replay
+from tasks.run_segments import plan_over, run_plan
 from tasks.scratch_for_drafts import scratch_for_drafts
-from tasks.tool import ledger_place, tool, tool_of
+from tasks.tool import ledger_place, tool_of
 
 MOST_RENAMES = 500
 
@@ -120,13 +121,7 @@ def _copy(scratch: ScratchServer, template: str) -> Iterator[tuple[str, SecretSt
 def _apply(ground: _Ground, url: SecretStr) -> None:
     with postgres.connect(url, purpose="draft", statement_timeout_ms=STATEMENT_MS) as connection:
         try:
-            tool(ground.folder.tool).apply(
-                connection,
-                generation=ground.folder.generation,
-                schema=ground.ledger[0],
-                table=ground.ledger[1],
-                pending=[ground.migration],
-            )
+            run_plan(connection, plan_over(connection, ground.folder, [ground.migration], ground.ledger))
         except GateError as error:
             raise Refused(f"after the history before it, {told(error)}", hint=error.hint) from None
 

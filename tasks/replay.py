@@ -5,9 +5,8 @@ import secrets
 from tasks.clients import postgres
 from tasks.clients.scratch import ScratchServer
 from tasks.gate.errors import Refused
-from tasks.gate.plan import Folder, Plan, head_of
-from tasks.read_scripts import read_segments
-from tasks.run_segments import run_plan
+from tasks.gate.plan import Folder
+from tasks.run_segments import plan_over, run_plan
 from tasks.tool import StatementFailed
 
 STATEMENT_MS = 600_000
@@ -38,7 +37,7 @@ def replay(scratch: ScratchServer, folder: Folder, ledger_schema: str, ledger_ta
     url = scratch.create_database(name)
     try:
         with postgres.connect(url, purpose="replay", statement_timeout_ms=STATEMENT_MS) as connection:
-            run_plan(connection, _plan(connection, folder, ledger_schema, ledger_table))
+            run_plan(connection, plan_over(connection, folder, folder.migrations, (ledger_schema, ledger_table)))
     except StatementFailed as failure:
         scratch.drop_database(name)
         raise Refused(
@@ -50,20 +49,3 @@ def replay(scratch: ScratchServer, folder: Folder, ledger_schema: str, ledger_ta
         scratch.drop_database(name)
         raise
     return name
-
-
-def _plan(connection: postgres.Connection, folder: Folder, ledger_schema: str, ledger_table: str) -> Plan:
-    """The whole folder as one plan over nothing, in segments where a release would have them, too."""
-    identity = postgres.identity(connection)
-    return Plan(
-        target="replay",
-        identity=identity,
-        tool=folder.tool,
-        generation=folder.generation,
-        ledger_schema=ledger_schema,
-        ledger_table=ledger_table,
-        ledger_head=head_of(()),
-        migrations=(),
-        pending=folder.migrations,
-        segments=read_segments(folder.migrations, identity.major),
-    )

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from tasks.clients import postgres
 from tasks.clients.postgres import Connection
-from tasks.gate.plan import Plan
+from tasks.gate.plan import Folder, Migration, Plan
 from tasks.gate.segment import Segment
+from tasks.read_scripts import read_segments
 from tasks.run_alone import recorded_before, run_alone
-from tasks.tool import run, run_parts
+from tasks.tool import run, run_parts, tool
 
 
 class _Unwatched:
@@ -17,6 +19,30 @@ class _Unwatched:
 
     def after(self, connection: Connection, segment: Segment, seconds: float) -> None:
         """Nothing."""
+
+
+def plan_over(connection: Connection, folder: Folder, pending: Sequence[Migration], ledger: tuple[str, str]) -> Plan:
+    """Migrations as a plan over a database of ours, in segments where a release would have them, too.
+
+    Args:
+        connection: to that database.
+        folder: which tool it is of.
+        pending: what will run.
+        ledger: schema and table.
+    """
+    identity = postgres.identity(connection)
+    return Plan(
+        target=identity.database,
+        identity=identity,
+        tool=folder.tool,
+        generation=folder.generation,
+        ledger_schema=ledger[0],
+        ledger_table=ledger[1],
+        ledger_head=tool(folder.tool).read_ledger(connection, *ledger).head,
+        migrations=(),
+        pending=tuple(pending),
+        segments=read_segments(pending, identity.major),
+    )
 
 
 def run_plan(connection: Connection, plan: Plan) -> None:

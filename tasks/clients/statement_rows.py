@@ -54,6 +54,7 @@ READ = """
 select segment, tag, statement, digest, finished_at is not null, settings
   from gate.statements where release = %s and undone_at is null order by segment, started_at
 """
+WRITTEN_BY = "select distinct xmin::text::bigint from gate.statements where release = %s"
 # What the session set by itself: a later process that goes on with the plan sets it again.
 SESSION = """
 select coalesce(jsonb_object_agg(name, pg_catalog.current_setting(name)), '{}')
@@ -113,6 +114,12 @@ class StatementRows:
             StatementRow(segment=segment, tag=tag, index=index, digest=digest, finished=finished, settings=settings)
             for segment, tag, index, digest, finished, settings in connection.execute(READ, [self._release])
         )
+
+    def transactions(self, connection: Connection) -> frozenset[int]:
+        """Ids, 32 bits, of the transactions that wrote the rows: those of the segments that had one."""
+        if not _look(connection)[1]:
+            return frozenset()
+        return frozenset(int(xid) for (xid,) in connection.execute(WRITTEN_BY, [self._release]))
 
     def start(self, connection: Connection, segment: Segment, statement: Statement) -> None:
         """Say, before a statement outside a transaction is sent, that it will be."""

@@ -1,6 +1,6 @@
 """Compares two streams of rows in the order of their keys, in one pass and without holding either."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,7 +49,12 @@ def pairs(failed: Iterator[Row], restored: Iterator[Row]) -> Iterator[tuple[Row 
 
 
 def count_differences(
-    failed: Iterator[Row], restored: Iterator[Row], *, boundary: int | None, migration: int | None, keep_at_most: int
+    failed: Iterator[Row],
+    restored: Iterator[Row],
+    *,
+    boundary: int | None,
+    migration: Collection[int],
+    keep_at_most: int,
 ) -> Counted:
     """Count what differs; rows that were written into the restored database after the swap are not missed.
 
@@ -57,7 +62,7 @@ def count_differences(
         failed: rows of the failed database.
         restored: rows of the restored one.
         boundary: transaction id as of the swap, 32 bits.
-        migration: transaction id of the migration, 32 bits; None when its rows cannot be told from others.
+        migration: transaction ids of the plan, 32 bits; none when its rows cannot be told from others.
         keep_at_most: how many rows to remember for the salvage.
     """
     counted = Counted()
@@ -70,7 +75,7 @@ def count_differences(
         elif here is None or here.content != there.content:
             counted.inserted += here is None
             counted.updated += here is not None
-            own = migration is not None and there.xmin == migration
+            own = there.xmin in migration
             counted.by_migration += own
             if not own and len(counted.keep) < keep_at_most:
                 counted.keep.append(there.ctid)

@@ -17,11 +17,8 @@ from pydantic import SecretStr
 from tasks.clients import postgres
 from tasks.clients.stores import open_store
 from tasks.drizzle.folder import read_folder
-from tasks.drizzle.ledger import read_ledger
-from tasks.gate.plan import Plan
-from tasks.read_scripts import read_segments
 from tasks.record import Record
-from tasks.run_segments import run_plan
+from tasks.run_segments import plan_over, run_plan
 from tasks.target_log import TargetLog
 
 GATE = str(Path(sys.executable).with_name("gate"))
@@ -107,20 +104,7 @@ class Project:
         with postgres.connect(url, purpose="tests") as connection:
             done = self._applied(connection)
             pending = tuple(m for m in folder.migrations if m.hash not in done)
-            identity = postgres.identity(connection)
-            plan = Plan(
-                target="shop",
-                identity=identity,
-                tool=folder.tool,
-                generation=folder.generation,
-                ledger_schema="drizzle",
-                ledger_table="__drizzle_migrations",
-                ledger_head=read_ledger(connection, "drizzle", "__drizzle_migrations").head,
-                migrations=(),
-                pending=pending,
-                segments=read_segments(pending, identity.major),
-            )
-            run_plan(connection, plan)
+            run_plan(connection, plan_over(connection, folder, pending, ("drizzle", "__drizzle_migrations")))
 
     def ready(self) -> str:
         """A release as it should be: one pending migration, in staging already, with rollback SQL."""

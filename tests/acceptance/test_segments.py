@@ -145,7 +145,7 @@ UNIQUE = (
 )
 
 
-@pytest.mark.skipif(not os.environ.get("SEGMENT_KILLS"), reason="make segment-kills")
+@pytest.mark.long("SEGMENT_KILLS", "make segment-kills")
 @pytest.mark.parametrize("point", IN_THE_WAY_BACK)
 def test_a_way_back_from_the_middle_that_is_killed_is_finished_by_one_resume(project: Project, point: str):
     release = _stopped_before_the_apply(project, COLUMN, UNIQUE)
@@ -159,7 +159,7 @@ def test_a_way_back_from_the_middle_that_is_killed_is_finished_by_one_resume(pro
     assert (_schema(project.production), project.ledger(), project.contents()) == before
 
 
-@pytest.mark.skipif(not os.environ.get("SEGMENT_KILLS"), reason="make segment-kills")
+@pytest.mark.long("SEGMENT_KILLS", "make segment-kills")
 @pytest.mark.parametrize("point", IN_A_LEFTOVER)
 def test_an_index_that_fails_first_is_cleared_away_by_one_resume(project: Project, point: str):
     release = _stopped_before_the_apply(project, UNIQUE, COLUMN)
@@ -172,7 +172,7 @@ def test_an_index_that_fails_first_is_cleared_away_by_one_resume(project: Projec
     assert (_schema(project.production), project.ledger(), project.contents()) == before
 
 
-@pytest.mark.skipif(not os.environ.get("SEGMENT_KILLS"), reason="make segment-kills")
+@pytest.mark.long("SEGMENT_KILLS", "make segment-kills")
 @pytest.mark.parametrize("name", ["index", "drop", "reindex", "detach"])
 def test_a_gate_that_is_killed_while_the_server_is_at_the_statement_is_finished_by_one_resume(
     project: Project, name: str

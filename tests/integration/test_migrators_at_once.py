@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from tasks.apply_plan import apply_plan
 from tasks.clients import postgres
 from tasks.clients.embedded import EmbeddedServer
 from tasks.drizzle.folder import read_folder
+from tasks.read_scripts import read_segments
 from tests.equality.node import Drizzle, KitRun, NoNode
-from tests.integration.releasing import LEDGER, Shop, open_shop
+from tests.integration.releasing import LEDGER, NOT_REHEARSED, Shop, open_shop
 
 ROUNDS = int(os.environ.get("MIGRATORS", "0"))
 GATES = 10
@@ -113,6 +115,20 @@ def losers_say_who_won(gates: list[str]) -> None:
         if not said.startswith("applied"):
             assert "gate apply 20261123-140509-shop-" in said or "0000_once was applied by somebody else" in said, said
     assert sum(said.startswith("applied") for said in gates) <= 1, gates
+
+
+def test_what_gates_applied_in_segments_is_applied_for_drizzle_kit_too(
+    production_server: EmbeddedServer, tmp_path: Path, kit: Drizzle
+) -> None:
+    with bank(production_server, tmp_path, "create index concurrently acc_v on acc (v);") as (shop, migrations):
+        pending = read_folder(migrations).migrations
+        plan = shop.plan().model_copy(update={"pending": pending, "segments": read_segments(pending, 18)})
+        assert kit.kit(migrations, shop.url.get_secret_value(), *LEDGER).code == 1  # Drizzle itself cannot run it
+        apply_plan(shop.release(plan), plan, NOT_REHEARSED)
+        before = shop.sql("select * from drizzle.__drizzle_migrations")
+        assert kit.kit(migrations, shop.url.get_secret_value(), *LEDGER).code == 0
+        assert shop.sql("select * from drizzle.__drizzle_migrations") == before
+        assert len(before) == 1
 
 
 @pytest.mark.timeout(3600)

@@ -154,7 +154,7 @@ def test_rows_are_paired_by_key_in_one_pass():
 def test_differences_leave_out_what_came_after_the_swap_and_tell_the_migration_apart():
     failed = [row("a"), row("b", 2), row("c", 2, xmin=50), row("d", xmin=50)]
     restored = [row("a"), row("b"), row("c"), row("e"), row("f", xmin=99)]
-    counted = count_differences(iter(failed), iter(restored), boundary=90, migration=50, keep_at_most=10)
+    counted = count_differences(iter(failed), iter(restored), boundary=90, migration={50}, keep_at_most=10)
     assert (counted.inserted, counted.updated, counted.deleted) == (1, 2, 1)
     assert counted.by_migration == 2
     assert (counted.failed, counted.restored) == (4, 4)
@@ -167,7 +167,7 @@ def test_counting_agrees_with_sets(failed: dict[str, int], restored: dict[str, i
         return [row(key, content) for key, content in sorted(rows.items())]
 
     counted = count_differences(
-        iter(stream(failed)), iter(stream(restored)), boundary=None, migration=None, keep_at_most=99
+        iter(stream(failed)), iter(stream(restored)), boundary=None, migration=(), keep_at_most=99
     )
     assert counted.inserted == len(failed.keys() - restored.keys())
     assert counted.deleted == len(restored.keys() - failed.keys())
