@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -74,13 +73,18 @@ def bank(server: EmbeddedServer, folder: Path, statement: str) -> Iterator[tuple
         yield shop, migrations
 
 
+def tell(worker: "subprocess.Popen[str]", line: str) -> None:
+    assert worker.stdin is not None
+    worker.stdin.write(f"{line}\n")
+    worker.stdin.flush()
+
+
 def race(
     shop: Shop, migrations: Path, workers: list["subprocess.Popen[str]"], kit: Drizzle, kits: int, delay: float
 ) -> tuple[list[str], list[KitRun]]:
     """Ten gates after `delay` seconds, and so many drizzle-kits at once; what each said."""
     plan = shop.plan().model_copy(update={"pending": read_folder(migrations).migrations})
     url = shop.url.get_secret_value()
-    at = time.time() + 0.7 + delay
     for number, worker in enumerate(workers):
         asked = {
             "plan": plan.model_dump(mode="json"),
@@ -88,13 +92,12 @@ def race(
             "store": str(shop.store.root / str(number)),  # a store of its own each: only production is shared
             "policy": POLICY,
             "release": f"20261123-140509-shop-{number:06x}",
-            "at": at,
         }
-        assert worker.stdin is not None
-        worker.stdin.write(json.dumps(asked) + "\n")
-        worker.stdin.flush()
-    time.sleep(0.7)
+        tell(worker, json.dumps(asked))
+    assert {worker.stdout.readline() for worker in workers if worker.stdout} == {"ready\n"}
     with ThreadPoolExecutor(kits) as pool:
+        for worker in workers:
+            tell(worker, str(delay))
         running = [pool.submit(kit.kit, migrations, url, *LEDGER) for _ in range(kits)]
         ended = [json.loads(worker.stdout.readline()) for worker in workers if worker.stdout]
         return ended, [run.result() for run in running]
