@@ -83,7 +83,7 @@ class AloneApply:
         raise AssertionError("the ladder ends every attempt but the last one")
 
     def _once(self, *, begun: bool) -> None:
-        its, limits = self._its, self._its.release.policy.apply
+        its = self._its
         try:
             run_alone(
                 its.connection,
@@ -96,7 +96,7 @@ class AloneApply:
                 say=its.release.say,
             )
         finally:
-            limit(its.connection, limits.lock_timeout_ms, limits.statement_timeout_floor_ms)
+            self.finishing(its.connection)
 
     def before(self, connection: Connection, segment: Segment) -> None:  # noqa: ARG002
         """Set the limits of the statement for the session: there is no transaction whose end takes them back."""
@@ -111,6 +111,11 @@ class AloneApply:
         """Note the time."""
         statement = segment.statements[0]
         self._ran.append(AppliedStatement(tag=statement.tag, index=statement.index, seconds=round(seconds, 6)))
+
+    def finishing(self, connection: Connection) -> None:
+        """Back to the limits of everything else: the ledger, above all, is not waited for with patience."""
+        limits = self._its.release.policy.apply
+        limit(connection, limits.lock_timeout_ms, limits.statement_timeout_floor_ms)
 
     def _settle(self) -> None:
         """After a failure: where the session is gone, find out whether the statement is in after all.

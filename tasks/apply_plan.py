@@ -32,10 +32,10 @@ TAKE_LOCK = "select pg_catalog.pg_try_advisory_lock(%s, %s)"
 
 
 def apply_plan(release: Release, plan: Plan, rehearsal: Rehearsal, *, patience: Patience | None = None) -> Applied:
-    """Apply the pending migrations exactly as Drizzle would, or change nothing.
+    """Apply the pending migrations exactly as Drizzle would, or change nothing; or segment by segment where it must be.
 
     Safe to run twice: an apply that the record holds is returned; one that was cut off is first settled by the ledger,
-    which is written in the same transaction, and only what is not there is applied.
+    which is written in the same transaction, and by the rows of each segment, and only what is not there is applied.
 
     Args:
         release: whose record holds the proved backup and the approval of this plan.

@@ -120,6 +120,9 @@ class _AloneWatch:
         self._seconds = seconds
         self.stop()
 
+    def finishing(self, connection: Connection) -> None:
+        """Nothing: what is written now is the gate's own."""
+
     def stop(self) -> None:
         """Stop looking; once is enough."""
         self._stack.close()

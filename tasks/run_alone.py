@@ -32,6 +32,10 @@ class AloneObserver(Protocol):
         """Called after the server's reply to the statement itself."""
         ...
 
+    def finishing(self, connection: Connection) -> None:
+        """Called before the rows are written that say it is in."""
+        ...
+
 
 class Finishing:
     """The observer of the transaction in which a segment's rows are written, beside the ledger's."""
@@ -94,6 +98,7 @@ def run_alone(
             _refuse_unfinished(connection, migration, alone, statement, expected)
     except psycopg.Error as error:
         raise failed(error, words(segment), tag=statement.tag, index=statement.index) from None
+    observer.finishing(connection)
     if rows is not None:
         finish(connection, plan, segment, rows)
     elif segment.completes:

@@ -20,6 +20,9 @@ class _Unwatched:
     def after(self, connection: Connection, segment: Segment, seconds: float) -> None:
         """Nothing."""
 
+    def finishing(self, connection: Connection) -> None:
+        """Nothing."""
+
 
 def plan_over(connection: Connection, folder: Folder, pending: Sequence[Migration], ledger: tuple[str, str]) -> Plan:
     """Migrations as a plan over a database of ours, in segments where a release would have them, too.

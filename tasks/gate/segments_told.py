@@ -21,9 +21,10 @@ def sentences(plan: Plan, rehearsal: Rehearsal | None = None) -> tuple[str, ...]
     if many <= 1:
         return ()
     stays = "after a failure the segments before it are in production until they are taken back"
+    itself = "the migration tool by itself would fail at this plan, or commit in the middle of it"
     numbered = [(f"segment {s.number} of {many}", s) for s in plan.segments]
     return (
-        f"not all or nothing, but {count(many, 'segment')}: {stays}",
+        f"not all or nothing, but {count(many, 'segment')}: {stays}; {itself}",
         *(f"{title}, {describe(s)}; {when_it_fails(plan, s, rehearsal)}" for title, s in numbered),
     )
 
