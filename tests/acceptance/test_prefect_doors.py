@@ -66,6 +66,22 @@ def test_an_approved_run_is_suspended_until_its_window_and_a_person_can_stop_it_
     assert "note" not in served.columns()
 
 
+@pytest.mark.timeout(900)
+def test_an_approved_run_that_is_suspended_is_woken_when_its_window_opens_and_ships(served: Project):
+    end = (datetime.now(UTC) + timedelta(minutes=5)).replace(microsecond=0)
+    served.policy += f'[[freeze]]\nstart = 2020-01-01\nend = {end:%Y-%m-%dT%H:%M:%S}\nreason = "stocktaking"\n'
+    served.environment()
+    run = start(served)
+    _suspended(served, run)
+    assert served.gate("approve", served.waiting_release()).code == 0
+    served.waiting_release(90, state="waiting for the window")
+    _suspended(served, run)
+    assert "note" not in served.columns()
+    until(lambda: state(served, run)["type"] == "COMPLETED", "the run was woken and has ended", 600)
+    assert datetime.now(UTC) >= end
+    assert "note" in served.columns()
+
+
 def _suspended(project: Project, run: str) -> None:
     until(lambda: state(project, run)["name"] == "Suspended", "the run is suspended", 120)
 
