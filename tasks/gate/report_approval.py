@@ -50,7 +50,7 @@ def is_approved(reading: Reading) -> bool:
     decision = reading.decision
     if decision is None or not decision.approved:
         return False
-    return len(_people(reading, emergency=False)) >= needed_of(reading) or _broken(reading)
+    return len(_people(reading, emergency=False)) >= needed_of(reading) or is_emergency(reading)
 
 
 def approval_sentence(reading: Reading) -> str:
@@ -59,7 +59,7 @@ def approval_sentence(reading: Reading) -> str:
     if decision is not None and not decision.approved:
         return f"Rejected by {decision.who}: nothing was released."
     people = _people(reading, emergency=False)
-    if _broken(reading):
+    if is_emergency(reading):
         return f"BREAK-GLASS: approved in an emergency by {wording.listing(_people(reading, emergency=True))}."
     missing = needed_of(reading) - len(people)
     if decision is not None and missing <= 0:
@@ -78,7 +78,7 @@ def _tone(reading: Reading) -> Tone:
     if decision is not None and not decision.approved:
         return Tone.BAD
     if is_approved(reading):
-        return Tone.WARN if _broken(reading) else Tone.GOOD
+        return Tone.WARN if is_emergency(reading) else Tone.GOOD
     return Tone.BAD if reading.has("expired") else Tone.WAIT
 
 
@@ -87,7 +87,8 @@ def _people(reading: Reading, *, emergency: bool) -> list[str]:
     return list(dict.fromkeys(d.who for d in reading.decisions if d.approved and d.break_glass is emergency))
 
 
-def _broken(reading: Reading) -> bool:
+def is_emergency(reading: Reading) -> bool:
+    """True when two people broke the glass."""
     return len(_people(reading, emergency=True)) >= GLASS_BREAKERS
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.gate import effect_words
+from tasks.gate.report_approval import is_approved, is_emergency
 from tasks.gate.report_blocks import Step, Tone
 from tasks.gate.report_ending import RECOVERY
 from tasks.gate.report_reading import Reading
@@ -32,7 +33,8 @@ def document(
     `statements[]` (as `gate plan --json` has them), `rollbacks[]`;
     `checks[]`: `check`, `title`, `verdict`, `sentence`, `evidence[]`, `hint`, `seconds`, `waiver`;
     `backup`: the record's `backed_up`, with the `proof` in it; `rehearsal` without the schema's text;
-    `approval`: `asked` and `decision`; `applied`, `verified`: as recorded, null before;
+    `approval`: `asked`, `decision` (the one that settled it, else the last), `decisions[]`, `approved`, `break_glass`
+    and `held[]` (what it waited for after the approval); `applied`, `verified`: as recorded, null before;
     `recovery[]`: `kind`, `at`, `body`; `chain`: `verified` (null when nobody looked), `problems[]`;
     `events[]`: `number`, `kind`, `at`, `by`.
     """
@@ -114,4 +116,8 @@ def _approval(reading: Reading) -> dict[str, Any] | None:
     return {
         "asked": {k: v for k, v in asked.items() if k != "prefect"},
         "decision": decision.model_dump(mode="json") if decision else None,
+        "decisions": [d.model_dump(mode="json") for d in reading.decisions],
+        "approved": is_approved(reading),
+        "break_glass": is_emergency(reading),
+        "held": [e.body.get("sentence") for e in reading.events if e.kind == "holding"],
     }

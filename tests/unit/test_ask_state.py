@@ -67,6 +67,9 @@ def test_a_broken_glass_is_said_in_capitals_in_the_state_the_story_and_every_for
     for text in (shown.text(), shown.markdown(), shown.html()):
         assert "BREAK-GLASS: approved in an emergency by jon and kim" in text
         assert "BREAK-GLASS: kim (command-line): checkout is down" in text
+    approval = shown.document["approval"]
+    assert (approval["approved"], approval["break_glass"]) == (True, True)
+    assert [d["who"] for d in approval["decisions"]] == ["jon", "kim"]
 
 
 def test_one_who_breaks_the_glass_of_a_release_that_waits_for_its_window_does_not_end_its_waiting() -> None:
