@@ -7,11 +7,11 @@ from tasks.gate.effect import Effect, Loss, Rule, Touched, Work
 from tasks.gate.rehearsal import spelled
 from tasks.gate.wording import listing
 
-HEAD = ("Statement", "Objects", "Lock", "Work", "In a transaction", "Loses data")
+HEAD = ("Statement", "Lock", "Work", "In a transaction", "Loses data")
 WORK_WORDS: dict[Work, str] = {
     "instant": "instant",
     "rows": "the rows it names",
-    "scan": "reads every row",
+    "scan": "scans",
     "maybe": "may rewrite",
     "rewrite": "rewrites",
     "unknown": "unknown",
@@ -30,8 +30,7 @@ LOSS_WORDS: dict[Loss, str] = {"no": "no", "maybe": "maybe", "yes": "yes"}
 def row(effect: Effect) -> tuple[str, ...]:
     """One statement as a row, columns as HEAD says."""
     return (
-        effect.kind,
-        listing([touched.name for touched in effect.touched], limit=3) if effect.touched else "",
+        _what(effect),
         lock_words(effect),
         _with(WORK_WORDS[effect.work], effect.because),
         _with(RULE_WORDS[effect.transaction], effect.transaction_note),
@@ -48,7 +47,7 @@ def line(effect: Effect) -> str:
         f"loses data: {LOSS_WORDS[effect.loses]}",
         *(f"session: {said}" for said in effect.leaks),
     ]
-    return f"{effect.kind}: {'; '.join(parts)}"
+    return f"{_what(effect)}: {'; '.join(parts)}"
 
 
 def by_piece(effects: Sequence[Effect]) -> dict[tuple[str, int], list[Effect]]:
@@ -99,6 +98,12 @@ def _object(touched: Touched) -> dict[str, Any]:
         "named": touched.named,
         "new": touched.new,
     }
+
+
+def _what(effect: Effect) -> str:
+    """Kind and objects, as far as the statement names them: `CREATE INDEX (orders and orders_note)`."""
+    names = [touched.name for touched in effect.touched if touched.named]
+    return _with(effect.kind, listing(names, limit=3) if names else "")
 
 
 def _with(words: str, note: str) -> str:

@@ -57,7 +57,9 @@ def _plan_blocks(plan: Plan) -> list[Block]:
         blocks.append(Table(("Segment", "What", "When it fails"), told, noun="segment"))
     blocks.append(_migrations(plan))
     if plan.effects:
-        does = tuple((Cell(e.where), *(Cell(text) for text in effect_words.row(e))) for e in plan.effects)
+        does = tuple(
+            (Cell(f"{e.tag}, {e.piece + 1}"), *(Cell(text) for text in effect_words.row(e))) for e in plan.effects
+        )
         blocks.append(Table(("Where", *effect_words.HEAD), does, noun="statement"))
     blocks += [_sql(migration) for migration in plan.pending]
     blocks += [

@@ -92,7 +92,7 @@ def test_without_rollback_sql_the_proved_backup_is_restored_and_the_failed_datab
         "instant",
     )
     assert (updated["kind"], updated["transaction"], updated["loses_data"]) == ("UPDATE", "yes", "yes")
-    assert "UPDATE: ROW EXCLUSIVE on orders; the rows it names; transaction: yes; loses data: yes" in (
+    assert "UPDATE (orders): ROW EXCLUSIVE on orders; the rows it names; transaction: yes; loses data: yes" in (
         project.gate("plan").out
     )
 

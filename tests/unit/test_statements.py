@@ -200,7 +200,7 @@ def test_a_statement_of_a_grammar_to_come_is_never_harmless() -> None:
 def test_a_line_and_a_document_hold_the_same() -> None:
     found = does("ALTER TABLE t DROP COLUMN a")
     assert line(found) == (
-        "ALTER TABLE ... DROP COLUMN: ACCESS EXCLUSIVE on t; instant; transaction: yes; loses data: yes"
+        "ALTER TABLE ... DROP COLUMN (t): ACCESS EXCLUSIVE on t; instant; transaction: yes; loses data: yes"
     )
     as_json = document(found)
     assert as_json["objects"] == [
