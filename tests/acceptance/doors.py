@@ -107,8 +107,9 @@ class Doors:
         return self.slack.top()[-1]
 
     def press(self, action: str) -> None:
-        """Ann presses a button of the message, once it is there."""
+        """Ann presses a button of the message, once it is there, bound in the record, and has its plan beside it."""
         until(lambda: bool(self.slack.top() and self.message().buttons), "a message with buttons is posted", 150)
+        until(lambda: len(self.slack.shared) >= len(self.slack.top()), "its plan is filed")
         assert send(self.address, self.slack.payload(self.message(), ANN, action)).status_code == 200
 
     def reject(self, reason: str) -> None:
@@ -153,7 +154,12 @@ class Doors:
         return process
 
     def ended(self, process: "subprocess.Popen[str]", seconds: float = 240) -> Ended:
-        out, err = process.communicate(timeout=seconds)
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            killed(process)
+            runs = [run["state"] for run in ask(self.project, "POST", "/flow_runs/filter", {"limit": 5})]
+            raise AssertionError(f"not within {seconds} s; Slack said {self.slack.ephemeral}; runs {runs}") from None
         return Ended(process.returncode, out, err)
 
     def statuses(self) -> list[tuple[str, str]]:

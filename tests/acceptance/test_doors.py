@@ -141,7 +141,7 @@ def test_a_worker_that_dies_in_the_apply_pages_and_the_same_job_then_tells_how_i
     doors.serve(GATE_KILL_AT="apply:before-commit")
     job = doors.trigger()
     doors.press("gate_approve")
-    ended = doors.ended(job, 300)
+    ended = doors.ended(job, 200)
     assert ended.code == 6, ended.all
     assert "production was acted upon" in ended.out
     assert doors.statuses()[-1][0] == "error"
