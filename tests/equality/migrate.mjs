@@ -10,6 +10,9 @@ const requests = {
   // The reference: the migrator that applications call.
   async migrate({ url, folder, schema, table }) {
     const pool = new pg.Pool({ connectionString: url, max: 1 });
+    // A connection that was ended may still hear that its database was dropped; nobody waits for it any more.
+    pool.on("connect", (client) => client.on("error", () => {}));
+    pool.on("error", () => {});
     try {
       await migrate(drizzle({ client: pool }), {
         migrationsFolder: folder,
