@@ -8,8 +8,11 @@ from tasks.clients.child import connection_environment, start
 from tasks.clients.programs import find
 from tasks.clients.scratch import scratch_server
 from tasks.doctor_bench import Bench
+from tasks.gate.errors import ConfigurationError, Refused
+from tasks.gate.plan import Ledger
 from tasks.gate.wording import count, duration
 from tasks.preflight.check import Answer, Check, failed, passed, warned
+from tasks.survey import survey
 from tasks.tool import ledger_place, tool_of
 
 MAGIC = b"PGDMP"  # the first bytes of every archive in pg_dump's custom format
@@ -28,15 +31,31 @@ def production(bench: Bench) -> Answer:
 
 
 def ledger(bench: Bench) -> Answer:
-    """Read the migrations table."""
+    """Read the migrations table: the one that is set, else the one that is in use."""
     schema, table = ledger_place(bench.settings)
     found = tool_of(bench.settings).read_ledger(bench.production(), schema, table)
-    if not found.exists:
+    if found.exists:
+        return passed(f"{schema}.{table} holds {count(len(found.rows), 'row')}")
+    elsewhere = _elsewhere(bench)
+    if elsewhere is not None:
         return warned(
-            f"{schema}.{table} does not exist on production: every migration would be pending",
-            hint="right for a new database; else set GATE_MIGRATIONS_SCHEMA and GATE_MIGRATIONS_TABLE",
+            f"{schema}.{table} does not exist on production, and {elsewhere.schema_name}.{elsewhere.table} holds"
+            f" {count(len(elsewhere.rows), 'row')} of this folder: it is used",
+            hint=f"set GATE_MIGRATIONS_SCHEMA={elsewhere.schema_name} and GATE_MIGRATIONS_TABLE={elsewhere.table}",
         )
-    return passed(f"{schema}.{table} holds {count(len(found.rows), 'row')}")
+    return warned(
+        f"{schema}.{table} does not exist on production: every migration would be pending",
+        hint="right for a new database; else set GATE_MIGRATIONS_SCHEMA and GATE_MIGRATIONS_TABLE",
+    )
+
+
+def _elsewhere(bench: Bench) -> Ledger | None:
+    """The ledger that a plan would find; None when it finds none, or the folder cannot be read."""
+    try:
+        found = survey(bench.settings, bench.production()).ledger
+    except (ConfigurationError, Refused):
+        return None
+    return found if found.exists else None
 
 
 def staging(bench: Bench) -> Answer:

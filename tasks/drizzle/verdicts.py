@@ -7,6 +7,7 @@ from tasks.gate.plan import Problem
 ROLLED_BACK = "which rolls the whole run back; drizzle-kit 0.x prints no cause"
 WOULD = {
     "no-transaction": f"fails with 25001, {ROLLED_BACK}",
+    "unnamed-index": f"fails with 25001, {ROLLED_BACK}",
     "transaction-control": "sends it: what ran before is committed or undone, its rows may be lost, and a later failure"
     " leaves a half-applied migration",
     "session": "sends it: the setting stays for every later migration of the run, and for its own row",

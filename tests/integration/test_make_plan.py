@@ -9,9 +9,12 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from config.settings import load
+from config.policy import Policy
+from config.settings import Settings, load
 from tasks.clients import postgres
 from tasks.clients.postgres import Connection
+from tasks.doctor_bench import bench_for
+from tasks.doctor_servers import ledger
 from tasks.drizzle.applying import CREATE_TABLE, apply
 from tasks.drizzle.folder import read_folder
 from tasks.gate.errors import ConfigurationError, Refused
@@ -154,6 +157,19 @@ def test_a_ledger_under_another_name_is_found_by_its_hashes_when_nobody_named_on
         " GATE_MIGRATIONS_TABLE=migrations"
     )
     assert project.plan(MIGRATIONS_SCHEMA="public", MIGRATIONS_TABLE="migrations").hazards == ()
+
+
+def test_the_doctor_says_which_ledger_is_in_use(project: Project) -> None:
+    project.add("create table a (id int);")
+    settings = Settings(migrations=project.folder, production_url=project.url)
+    with bench_for(settings, Policy()) as bench:
+        assert "every migration would be pending" in ledger(bench).sentence
+        project.apply("public", "migrations")
+        assert ledger(bench).sentence == (
+            "drizzle.__drizzle_migrations does not exist on production, and public.migrations holds 1 row of this folder:"
+            " it is used"
+        )
+        assert ledger(bench).hint == "set GATE_MIGRATIONS_SCHEMA=public and GATE_MIGRATIONS_TABLE=migrations"
 
 
 def test_a_ledger_that_was_named_is_not_replaced_by_one_that_was_found(project: Project) -> None:
