@@ -166,8 +166,8 @@ def test_the_doctor_says_which_ledger_is_in_use(project: Project) -> None:
         assert "every migration would be pending" in ledger(bench).sentence
         project.apply("public", "migrations")
         assert ledger(bench).sentence == (
-            "drizzle.__drizzle_migrations does not exist on production, and public.migrations holds 1 row of this folder:"
-            " it is used"
+            "drizzle.__drizzle_migrations does not exist on production, and public.migrations holds 1 row of this"
+            " folder: it is used"
         )
         assert ledger(bench).hint == "set GATE_MIGRATIONS_SCHEMA=public and GATE_MIGRATIONS_TABLE=migrations"
 
