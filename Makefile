@@ -69,9 +69,9 @@ least-privilege: setup
 races: setup
 	RACES=10 $(BIN)/python -m pytest tests/integration/test_record_decisions.py $(TEST_ARGS)
 
-# A draft of rollback SQL for each kind of migration, two minutes; the default suite tries a few.
-drafts: setup
-	DRAFT_KINDS=1 $(BIN)/python -m pytest -q tests/integration/test_draft_rollback.py
+# Every kind of draft, a rollback killed at each kind of moment, dbmate's whole way: five minutes, for changes to the way back.
+rollbacks: setup
+	ROLLBACKS=1 $(BIN)/python -m pytest tests/integration/test_draft_rollback.py tests/acceptance/test_rollback.py tests/dbmate tests/equality/test_rollback.py $(TEST_ARGS)
 
 # Cancel, kill, drain, lost servers, zombies, canaries in every secret: twenty minutes, for changes to flows/offering.py.
 engine-failures: setup

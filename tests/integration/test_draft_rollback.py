@@ -16,7 +16,7 @@ from tasks.gate.plan import Folder, Migration
 LEDGER = ("drizzle", "__drizzle_migrations")
 KIND = re.compile(r"^-- kind: (.+)\n(?:-- cannot: (.+)\n)?", re.MULTILINE)
 LAST = "as the last of its table"
-WHOLE = bool(os.environ.get("DRAFT_KINDS"))
+WHOLE = bool(os.environ.get("ROLLBACKS"))
 ADDS = ["create a table with everything", "add a serial column", "turn text into an enum of its own", "a rule"]
 
 
