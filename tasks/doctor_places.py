@@ -40,12 +40,11 @@ def migrations(bench: Bench) -> Answer:
     """Read the folder of migrations as the plan will."""
     folder = tool_of(bench.settings).read_folder(bench.settings.migrations)
     if not folder.migrations:
-        return warned(f"{folder.path} holds no migration", hint="run drizzle-kit generate, or set GATE_MIGRATIONS")
-    kind = "journal" if folder.generation == 0 else "folders"
-    sentence = f"{count(len(folder.migrations), 'migration')} in {folder.path} (Drizzle with {kind})"
+        return warned(f"{folder.path} holds no migration", hint="generate one, or set GATE_MIGRATIONS")
+    sentence = f"{count(len(folder.migrations), 'migration')} in {folder.path} ({folder.tool})"
     if folder.orphans:
         return warned(
-            f"{sentence}; Drizzle ignores {listing(folder.orphans)}",
+            f"{sentence}; {folder.tool} ignores {listing(folder.orphans)}",
             folder.orphans,
             hint="delete them, or generate them anew so that the journal names them",
         )

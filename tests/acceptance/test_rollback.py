@@ -50,7 +50,7 @@ def test_a_rollback_that_cannot_be_is_refused_with_the_reason_and_opens_nothing(
     assert len(project.ledger()) == 3
 
 
-@pytest.mark.skipif(not WHOLE, reason="make rollbacks runs it")
+@pytest.mark.long("ROLLBACKS", "make rollbacks")
 def test_a_rollback_whose_verification_fails_is_brought_back_by_the_backup(project: Project):
     note, _ = _applied(project)
     before = project.ledger(), project.contents()

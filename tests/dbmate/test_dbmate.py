@@ -1,6 +1,5 @@
 """Gate and dbmate on the same folders: the same schema, the same ledger, and each goes on where the other stopped."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,12 +169,13 @@ def test_a_whole_release_and_its_rollback_run_without_any_word_of_drizzle(plain:
     assert dbmate.pending(plain.production) == []
     back = plain.gate("rollback", ended.document["id"], "--yes", "--json")
     assert (back.code, back.document["outcome"]) == (0, "rolled-back"), back.all
+    assert "the migrations ran again after it" in back.err
     assert dbmate.pending(plain.production) == ["20250102000000_note.sql", "20250103000000_index.sql"]
     assert dbmate.run(plain.production, "migrate").code == 0
     assert "rizzle" not in ended.all + back.all
 
 
-@pytest.mark.skipif(not os.environ.get("ROLLBACKS"), reason="make rollbacks runs it")
+@pytest.mark.long("ROLLBACKS", "make rollbacks")
 def test_a_failed_verification_is_undone_by_the_down_section(plain: Project, dbmate: Dbmate):
     invariants = plain.home / "invariants"
     invariants.mkdir()

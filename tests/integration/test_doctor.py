@@ -162,7 +162,7 @@ def test_a_file_that_drizzle_ignores_is_named(settings: Settings) -> None:
     (settings.migrations / "0002_forgotten.sql").write_text("select 1;")
     found = one(settings, doctor_places.MIGRATIONS)
     assert found.verdict is Verdict.WARN
-    assert "; Drizzle ignores " in found.sentence
+    assert "; drizzle ignores " in found.sentence
     assert "0002_forgotten" in found.sentence
 
 
