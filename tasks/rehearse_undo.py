@@ -18,8 +18,9 @@ from tasks.gate.undo import Undo, blamed, changed, undo
 from tasks.gate.wording import listing
 from tasks.rehearsal_states import PATIENCE_MS
 from tasks.replay import replay
+from tasks.run_segments import plan_over, run_plan
 from tasks.schema_before import KeptSchema, without_ledger_schema
-from tasks.tool import run, tool
+from tasks.tool import run
 
 
 class Places(NamedTuple):
@@ -121,13 +122,8 @@ def _again(url: SecretStr, places: Places, plan: Plan, folder: Folder) -> str:
     gone = {script.tag for script in plan.pending}
     with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
         try:
-            tool(plan.tool).apply(
-                connection,
-                generation=plan.generation,
-                schema=plan.ledger_schema,
-                table=plan.ledger_table,
-                pending=[m for m in folder.migrations if m.tag in gone],
-            )
+            wanted = [m for m in folder.migrations if m.tag in gone]
+            run_plan(connection, plan_over(connection, folder, wanted, (plan.ledger_schema, plan.ledger_table)))
         except GateError as error:
             return told(error) if "server_message" in error.nouns else error.message
     now = _text(places.scratch.database_url(places.database), places, plan)
