@@ -69,7 +69,7 @@ class SegmentsApply:
         except psycopg.Error as error:
             raise Refused(
                 f"the schema gate cannot be made in production: {error.diag.message_primary or type(error).__name__}",
-                hint="GRANT CREATE ON DATABASE to this user, or create it once: see docs/decisions/0016-segments.md",
+                hint="GRANT CREATE ON DATABASE to this user, or create it once: see docs/decisions/0015-segments.md",
             ) from None
         reached("segments:created")
 

@@ -87,6 +87,7 @@ def ended(run: subprocess.Popen[str]) -> tuple[int, str]:
     return run.returncode, out + err
 
 
+@pytest.mark.long("PRESSES", "make presses")
 def test_a_release_under_attack_is_approved_after_a_restart_and_ships(asked: Project, slack: Workspace, tmp_path: Path):
     said: list[str] = []
     run = asked.start("run")

@@ -4,6 +4,7 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+import pytest
 
 from tests.acceptance.project import Project
 
@@ -33,6 +34,7 @@ def test_a_release_waits_while_production_is_not_calm_is_killed_taken_up_and_shi
     assert project.gate("report", release, "--verify").code == 0
 
 
+@pytest.mark.long("DOORS", "make doors")
 def test_a_frozen_release_says_until_when_and_can_be_stopped_although_it_was_approved(project: Project):
     project.ready()
     end = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
