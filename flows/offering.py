@@ -7,7 +7,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
@@ -42,6 +42,21 @@ class DrainingRunner(Runner):
     signals = 0
     _told: asyncio.Event | None = None
     _told_in: asyncio.AbstractEventLoop | None = None
+
+    async def __aenter__(self) -> Self:
+        """Enter, and ask for runs patiently: Prefect's own loop gives up on a lost server, and kills its runs."""
+        await super().__aenter__()
+        poller = self._scheduled_run_poller
+        ask = poller._get_and_submit_flow_runs  # noqa: SLF001
+
+        async def ask_patiently(task_group: Any = None) -> None:
+            try:
+                await ask(task_group)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next look may go well
+                log.warning("the Prefect server cannot be asked for runs: %s", type(error).__name__)
+
+        poller._get_and_submit_flow_runs = ask_patiently  # type: ignore[method-assign]  # noqa: SLF001
+        return self
 
     def handle_sigterm(self, *_args: Any, **_kwargs: Any) -> None:
         """Count it, and wake the loop, which acts on it."""

@@ -3,26 +3,20 @@
 `make engine-failures` runs these; the default suite cancels one run (test_prefect.py).
 """
 
-import os
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from flows.demo import prefect_server
 from flows.demo.prefect_server import PrefectServer
-from tasks.clients.address import parameters
 from tasks.clients.embedded import EmbeddedServer
-from tasks.clients.seaweed import SeaweedServer
 from tests.acceptance.prefect_runs import ask, cancel, serving, start, state, until, watched
 from tests.acceptance.project import GATE, Project
 from tests.acceptance.slow_apply import (
     another,
     kill,
-    kinds,
     nowhere,
     prefect_says,
     processes_of,
@@ -32,7 +26,6 @@ from tests.acceptance.slow_apply import (
     story,
     until_it_applies,
 )
-from tests.servers.proxy import breaking_wire
 
 __all__ = ["watched"]  # a fixture
 
@@ -119,59 +112,6 @@ def test_a_run_that_is_killed_is_crashed_in_prefect_and_finished_by_resume(watch
         assert watched.gate("approve", watched.waiting_release()).code == 0
         until(lambda: state(watched, run)["type"] == "CRASHED", "the run has crashed", 60)
         resume(watched)
-
-
-def test_a_lost_prefect_server_costs_the_release_nothing_and_its_run_ends_when_it_is_back(
-    project: Project, production_server: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    url = production_server.create_database(f"prefect_lost_{os.getpid()}").get_secret_value().split("?")[0]
-    rows = url.replace("postgresql://", "postgresql+asyncpg://")
-    first, second, third = (PrefectServer(tmp_path / "prefect", rows) for _ in range(3))
-    first.start()
-    monkeypatch.setattr(prefect_server, "_free_port", lambda: first.port)
-    project.extra |= first.environment | {"PREFECT_RUNNER_POLL_FREQUENCY": "1", "GATE_TARGET": "lost"}
-    try:
-        slow_apply(project)
-        with serving(project):
-            run = start(project)
-            until(lambda: kinds(project)[-1:] == ["planned"], "the release has begun", 60)
-            first.stop()  # lost before it suspends
-            time.sleep(20)
-            second.start()
-            until(lambda: state(project, run)["name"] == "Suspended", "it suspends when the server is back", 150)
-            assert project.gate("approve", project.waiting_release()).code == 0
-            until(lambda: "applying" in kinds(project), "it applies", 60)
-            second.stop()  # lost in the apply, and back after its end
-            until(lambda: story(project).outcome == "released", "the release ends without a server", 60)
-            time.sleep(10)
-            third.start()
-            until(lambda: state(project, run)["type"] == "COMPLETED", "Prefect hears of it", 180)
-            assert state(project, run)["message"].startswith("released: ")
-    finally:
-        for server in (first, second, third):
-            server.stop()
-
-
-def test_a_store_that_is_away_for_half_a_minute_in_the_apply_costs_the_release_nothing(
-    project: Project, s3_server: SeaweedServer
-):
-    host, _, port = s3_server.endpoint.removeprefix("http://").rpartition(":")
-    s3_server.create_bucket("away")
-    slow_apply(project)
-    with breaking_wire(f"postgresql://x@{host}:{port}/x", at=b"never in a request") as wire:
-        through = parameters(wire.url)
-        endpoint = f"http://{through['host']}:{through['port']}"
-        project.store = f"s3://away/{project.home.name}?endpoint_url={endpoint}&region=us-east-1"
-        project.extra |= s3_server.environment
-        process = project.start("run", "--yes", "--json")
-        until(lambda: bool(sleeps(project)), "it applies", 90)
-        wire.down.set()
-        away = threading.Timer(30, wire.down.clear)
-        away.start()
-        out, err = process.communicate(timeout=120)
-        away.join()
-    assert process.returncode == 0, out + err
-    assert "note" in project.columns()
 
 
 def test_a_decision_that_could_not_wake_its_run_is_found_and_the_run_is_woken(watched: Project, prefect: PrefectServer):
