@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_ARGS ?=
 EQUALITY_ARGS ?=
-TEST_ARGS ?= -n 3 --dist loadgroup
+TEST_ARGS ?= -n 4 --dist loadgroup
 
 .PHONY: setup demo test kill-matrix segment-kills migrators readers equality defects repairs drafts doors presses least-privilege races engine-failures lint bench lock picture clean
 
@@ -55,7 +55,7 @@ equality: setup
 
 # From the release event to the commit status, every way: approved, rejected, expired, everything killed while it waits.
 doors: setup
-	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py tests/acceptance/test_prefect_doors.py tests/acceptance/test_prefect.py tests/acceptance/test_windows.py $(TEST_ARGS)
+	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py tests/acceptance/test_prefect_doors.py tests/acceptance/test_prefect.py tests/acceptance/test_windows.py tests/acceptance/test_bad_input.py $(TEST_ARGS)
 
 # A thousand presses, ten thousand requests of rubbish, whole releases through Slack: minutes, for changes to the doors.
 presses: setup

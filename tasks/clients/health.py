@@ -1,11 +1,12 @@
 """Ask a health endpoint whether the application is well."""
 
 import time
-from typing import NamedTuple
-
-import httpx
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.gate.model import Model
+
+if TYPE_CHECKING:
+    import httpx  # at first use: it costs a tenth of a second, and most commands ask nobody
 
 WELL = range(200, 300)
 
@@ -32,6 +33,8 @@ def ask_health(url: str, *, attempts: int = 1, pause_s: float = 1.0, timeout_s: 
         pause_s: pause between two attempts, in seconds.
         timeout_s: bound of one attempt, in seconds.
     """
+    import httpx
+
     attempts = max(1, attempts)
     place = shown(url)
     answer = _Try(None, "was not asked")
@@ -49,6 +52,8 @@ def ask_health(url: str, *, attempts: int = 1, pause_s: float = 1.0, timeout_s: 
 
 def shown(url: str) -> str:
     """The address without user, password, query and fragment, which may be secrets."""
+    import httpx
+
     try:
         parts = httpx.URL(url)
         port = f":{parts.port}" if parts.port else ""
@@ -57,7 +62,9 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.host}{port}{parts.path}" if parts.host else "the health URL"
 
 
-def _ask(client: httpx.Client, url: str) -> _Try:
+def _ask(client: "httpx.Client", url: str) -> _Try:
+    import httpx
+
     try:
         with client.stream("GET", url) as response:  # the body is not read: it may be endless
             return _Try(response.status_code, f"answered {response.status_code} {response.reason_phrase}".rstrip())

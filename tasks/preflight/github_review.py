@@ -1,14 +1,16 @@
 """Reviewed on GitHub: the released commit, and each one that touched a pending migration, came by an approved merge."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.clients.github import GitHub
 from tasks.gate.github_review import JudgedCommit, Pull, judge, locate
 from tasks.gate.wording import count, listing
 from tasks.migration_files import exists, read_bytes
 from tasks.preflight.check import Answer, Check, failed, not_configured, passed
 from tasks.preflight.question import Question
 from tasks.tool import tool
+
+if TYPE_CHECKING:
+    from tasks.clients.github import GitHub
 
 MOST_COMMITS = 60  # asked about, at some calls each
 
@@ -28,11 +30,13 @@ def ask(question: Question) -> Answer:
             "which commit is released is not known, so its review cannot be looked up",
             hint="start the release with `gate trigger --commit SHA`, or from a checkout with its .git",
         )
+    from tasks.clients.github import GitHub
+
     github = GitHub(settings.github_api_url, settings.github_repository, settings.github_token)
     return _ask(question, github, needed)
 
 
-def _ask(question: Question, github: GitHub, needed: int) -> Answer:
+def _ask(question: Question, github: "GitHub", needed: int) -> Answer:
     released = github.commit(question.commit)
     reviews = _Reviews(github)
     places, strange = locate(_files(question), reviews.blobs(released.sha))
@@ -87,7 +91,7 @@ def _files(question: Question) -> dict[str, bytes]:
 class _Reviews:
     """Pull requests and people, each asked for once."""
 
-    def __init__(self, github: GitHub) -> None:
+    def __init__(self, github: "GitHub") -> None:
         self._github = github
         self._pulls: dict[int, Pull] = {}
         self._brought: dict[str, tuple[Pull, ...]] = {}

@@ -2,8 +2,6 @@
 
 import json
 
-import httpx
-
 from tasks.clients.health import shown
 from tasks.gate.wording import cut
 from tasks.preflight.check import Answer, Check, failed, not_configured, passed, warned
@@ -51,6 +49,8 @@ def versions_in(body: str) -> list[str]:
 
 def _fetch(url: str) -> tuple[int, str]:
     """Status and text; status 0 when there was no answer."""
+    import httpx
+
     body = b""
     try:
         with (

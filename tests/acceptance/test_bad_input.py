@@ -260,6 +260,7 @@ def test_an_s3_store_that_may_only_be_read_and_a_bucket_that_is_not_there_are_na
         _is_plain(ended)
 
 
+@pytest.mark.long("DOORS", "make doors")
 def test_a_whole_release_over_s3_ships(project: Project, s3_server: SeaweedServer):
     project.ready()
     project.store = s3_server.url(BUCKET, f"release-{project.home.name[-8:]}")

@@ -92,6 +92,7 @@ def test_a_rollback_killed_again_and_again_is_finished_in_the_end(project: Proje
     assert "note" in project.columns()
 
 
+@pytest.mark.long("ROLLBACKS", "make rollbacks")
 def test_a_draft_needs_no_production_and_is_used_only_once_its_mark_is_gone(project: Project):
     project.begin()
     note = project.add("note", ("ALTER TABLE orders ADD COLUMN note text;", "CREATE INDEX notes ON orders (note);"))
