@@ -25,7 +25,7 @@ test: setup
 
 # Every kill point with a release of its own: ten minutes, for changes to a step.
 kill-matrix: setup
-	KILL_MATRIX=1 $(BIN)/python -m pytest tests/acceptance/test_killed.py $(TEST_ARGS)
+	KILL_MATRIX=1 $(BIN)/python -m pytest tests/acceptance/test_killed.py tests/integration/test_demo.py $(TEST_ARGS)
 
 # The same for every statement and row of a release in segments: a quarter of an hour.
 segment-kills: setup
@@ -71,7 +71,7 @@ races: setup
 
 # Every kind of draft, a rollback killed at each kind of moment, dbmate's whole way: five minutes, for changes to the way back.
 rollbacks: setup
-	ROLLBACKS=1 $(BIN)/python -m pytest tests/integration/test_draft_rollback.py tests/acceptance/test_rollback.py tests/dbmate tests/equality/test_rollback.py $(TEST_ARGS)
+	ROLLBACKS=1 $(BIN)/python -m pytest tests/dbmate/test_dbmate.py tests/integration/test_draft_rollback.py tests/acceptance/test_rollback.py tests/dbmate tests/equality/test_rollback.py $(TEST_ARGS)
 
 # Cancel, kill, drain, lost servers, zombies, canaries in every secret: twenty minutes, for changes to flows/offering.py.
 engine-failures: setup

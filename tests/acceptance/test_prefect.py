@@ -51,6 +51,7 @@ def test_a_release_started_in_prefect_waits_suspended_and_goes_on_after_an_appro
     assert "note" in served.columns()
 
 
+@pytest.mark.long("DOORS", "make doors")
 def test_a_form_in_the_prefect_ui_decides_once_and_a_retry_never_reuses_it(served: Project):
     invariants = served.home / "invariants"
     invariants.mkdir()

@@ -158,6 +158,7 @@ def plain(project: Project, dbmate: Dbmate) -> Project:
     return project
 
 
+@pytest.mark.long("ROLLBACKS", "make rollbacks")
 def test_a_whole_release_and_its_rollback_run_without_any_word_of_drizzle(plain: Project, dbmate: Dbmate):
     alone = "-- migrate:up transaction:false\ncreate index concurrently by_note on orders (note);\n\n"
     text = f"{alone}-- migrate:down\ndrop index by_note;\n"

@@ -138,6 +138,9 @@ def test_an_application_without_a_database_says_that_it_is_not_well(small_shop: 
         psycopg.connect(nowhere.get_secret_value())
 
 
+LONG = pytest.mark.long("KILL_MATRIX", "make kill-matrix")
+
+
 def processes_of(folder: Path) -> list[str]:
     """Command lines of the processes that were started below a folder, or with it as their TMPDIR."""
     found = []
@@ -153,7 +156,10 @@ def processes_of(folder: Path) -> list[str]:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, marks=LONG), (signal.SIGTERM, 130), (signal.SIGKILL, -9)],
+)
 def test_nothing_of_the_demo_outlives_it(number: signal.Signals, code: int, own_temporary_folder: Path) -> None:
     demo = subprocess.Popen(
         [str(GATE), "demo", "--yes", "--output", str(own_temporary_folder / "pages")],
