@@ -71,7 +71,7 @@ races: setup
 
 # Every kind of draft, a rollback killed at each kind of moment, dbmate's whole way: five minutes, for changes to the way back.
 rollbacks: setup
-	ROLLBACKS=1 $(BIN)/python -m pytest tests/dbmate/test_dbmate.py tests/integration/test_draft_rollback.py tests/acceptance/test_rollback.py tests/dbmate tests/equality/test_rollback.py $(TEST_ARGS)
+	ROLLBACKS=1 $(BIN)/python -m pytest tests/integration/test_draft_rollback.py tests/acceptance/test_rollback.py tests/dbmate tests/equality/test_rollback.py $(TEST_ARGS)
 
 # Cancel, kill, drain, lost servers, zombies, canaries in every secret: twenty minutes, for changes to flows/offering.py.
 engine-failures: setup
