@@ -218,7 +218,7 @@ class Shop:
 @contextmanager
 def open_shop(server: EmbeddedServer, folder: Path, text: str = SHOP) -> Iterator[Shop]:
     """A shop with rows, gone at the end with everything that was made beside it."""
-    url = server.create_database(f"shop_{os.getpid()}_{next(_numbers)}")
+    url = server.create_database(f"shop_{os.getpid()}_step_{next(_numbers)}")
     shop = Shop(server, url, DirectoryStore(folder / "store"))
     try:
         shop.sql(text)
