@@ -80,8 +80,12 @@ def test_nginx_accepts_the_limits_of_the_proxy(tmp_path: Path):
     request = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=gate.example.com", "-days", "1")
     _run(openssl, *request, "-keyout", key, "-out", certificate)
     site = (DEPLOY / "nginx.conf").read_text().replace("/etc/nginx/", f"{tmp_path}/")
+    assert "listen 443 ssl;" in site
+    site = site.replace("listen 443", f"listen unix:{tmp_path}/s")  # `nginx -t` binds it, which only root may
     (tmp_path / "site.conf").write_text(site)
-    http = f"http {{ access_log off; include {tmp_path}/site.conf; }}"  # the default is a file of root's
+    places = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = " ".join(f"{name}_temp_path {tmp_path}/{name};" for name in places)
+    http = f"http {{ access_log off; {temporary} include {tmp_path}/site.conf; }}"  # the default is a file of root's
     whole = f"events {{}}\npid {tmp_path}/pid;\nerror_log {tmp_path}/log;\n{http}\n"
     (tmp_path / "nginx.conf").write_text(whole)
     assert "test is successful" in _run(nginx, "-t", "-c", tmp_path / "nginx.conf")
