@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -14,6 +14,7 @@ from tasks.gate.plan import Ledger, LedgerRow, Plan, Rollback
 from tasks.gate.progress import without_own_rows
 from tasks.gate.rehearsal_failures import withheld
 from tasks.gate.rollback_order import RollbackFailed, RollbackUnknown, in_reverse, missing_rollbacks
+from tasks.run_in_transaction import LOCK_LEDGER, Observer
 from tasks.tool import tool
 
 __all__ = ["Observer", "RollbackFailed", "RollbackUnknown", "missing_rollbacks", "roll_back"]
@@ -22,23 +23,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 BEGIN = "begin transaction isolation level read committed read write"
 LOCK_TIMEOUT = "select pg_catalog.set_config('lock_timeout', %s, true)"
-LOCK_LEDGER = "lock table {ledger} in access exclusive mode"
-
-
-class Observer(Protocol):
-    """Watches from within the transaction; must not write."""
-
-    def before(self, connection: Connection, tag: str, index: int, sql: str) -> None:
-        """Called before a text is sent."""
-        ...
-
-    def after(self, connection: Connection, tag: str, index: int, sql: str, seconds: float) -> None:
-        """Called after the server's reply."""
-        ...
-
-    def committing(self, connection: Connection) -> None:
-        """Called just before COMMIT."""
-        ...
 
 
 def roll_back(
