@@ -111,9 +111,13 @@ def test_what_hangs_on_the_name_is_carried_over_and_compares_equal(
             apply_settings(ours, 'other "x" :database', statements)
             apply_settings(ours, 'other "x" :database', statements)
             assert settings_of(theirs) == statements
-            query = "select setconfig from pg_db_role_setting order by setdatabase, setrole"
-            found = [row[0] for row in ours.execute(query)]
-            assert sorted(found[: len(found) // 2]) == sorted(found[len(found) // 2 :])
+            query = (
+                "select s.setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase"
+                " where d.datname = %s order by s.setrole"
+            )
+            found = [[row[0] for row in ours.execute(query, (each,))] for each in (name, 'other "x" :database')]
+            assert found[0] == found[1]
+            assert len(found[0]) == 2
         assert len(statements) == 12
     finally:
         production_server.drop_database('other "x" :database')
