@@ -31,7 +31,7 @@ def compare_folders(settings: Settings, policy: Policy, base: str, major: int) -
     """
     using = tool_of(settings)
     folder = using.read_folder(settings.migrations)
-    ledger = _as_if_applied(_folder_of(using, settings.migrations, base), folder, settings)
+    ledger = _as_if_applied(folder_at(using, settings.migrations, base), folder, settings)
     lines, pending, problems = using.states(folder, ledger, time.time_ns() // 1_000_000)
     reading = linted(read_migrations(pending, major), policy, major)
     found = using.rollbacks(folder, rollback_folder(settings), pending)
@@ -58,8 +58,12 @@ def compare_folders(settings: Settings, policy: Policy, base: str, major: int) -
     )
 
 
-def _folder_of(using: Tool, migrations: Path, base: str) -> Folder | None:
-    """The same folder at another commit; None when it held no migrations there."""
+def folder_at(using: Tool, migrations: Path, base: str) -> Folder | None:
+    """The same folder at another commit; None when it held no migrations there.
+
+    Raises:
+        ConfigurationError: no git, no repository, or no such commit.
+    """
     files = files_at(migrations, base)
     with tempfile.TemporaryDirectory(prefix="gate-base-") as made:
         folder = Path(made)

@@ -5,10 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 
 import psycopg
-from pydantic import SecretStr
 
 from tasks.backup_folder import folder
 from tasks.backups import PROOF
@@ -16,7 +14,6 @@ from tasks.clients import fingerprints, postgres
 from tasks.clients.object_store import AlreadyThere, ObjectStore
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import ScratchServer
-from tasks.clients.scratch_copy import create_extensions, create_roles, silence_foreign_servers
 from tasks.gate.errors import GateError, Refused
 from tasks.gate.fingerprint import Fingerprint, differences
 from tasks.gate.identity import Identity
@@ -27,7 +24,8 @@ from tasks.kill_points import reached
 from tasks.read_back import read_globals, verify_settings
 from tasks.refuse_backup import refuse_incomplete_globals, refuse_unfit, refuse_wrong_backup
 from tasks.restore_archive import RestoreFailed
-from tasks.restore_into import Restored, fill
+from tasks.restore_into import Restored
+from tasks.restore_on_scratch import restore_on_scratch
 
 SHOWN = 3  # differences in the sentence; the others are nouns of the error
 LIMIT_MS = 3_600_000
@@ -79,7 +77,7 @@ def prove(
     reached("prove:before-restore")
     kept = False
     try:
-        restored, notes = _restore(store, manifest, scratch, programs, database, progress)
+        restored, notes = restore_on_scratch(store, manifest, scratch, programs, database, progress)
         reached("prove:before-compare")
         began = time.monotonic()
         found = _fingerprint(restored, progress)
@@ -104,54 +102,6 @@ def prove(
             with suppress(psycopg.Error, GateError):
                 scratch.drop_database(database)
     return proof
-
-
-def _restore(
-    store: ObjectStore,
-    manifest: Manifest,
-    scratch: ScratchServer,
-    programs: Programs,
-    database: str,
-    progress: Callable[[str], None],
-) -> tuple[Restored, tuple[str, ...]]:
-    try:
-        with postgres.connect(scratch.url, purpose="proof") as session:
-            create_roles(session, manifest)
-        url, notes = _create(scratch, database, manifest)
-        with postgres.connect(url, purpose="proof") as session:
-            create_extensions(session, manifest)
-            restored = fill(
-                store=store,
-                manifest=manifest,
-                url=url,
-                database=database,
-                programs=programs,
-                progress=progress,
-                options=("--no-tablespaces",),
-                between=partial(silence_foreign_servers, session) if manifest.foreign_servers else None,
-            )
-    except psycopg.Error as error:
-        said = error.diag.message_primary or "the connection was lost"
-        raise RestoreFailed(f"{manifest.id} does not restore: {said}", hint="look into the scratch server") from None
-    return restored, notes
-
-
-def _create(scratch: ScratchServer, database: str, manifest: Manifest) -> tuple[SecretStr, tuple[str, ...]]:
-    """A database like the backup's; one that sorts by bytes where the scratch server lacks its collation.
-
-    No row and no hash depends on how text is sorted; what does, fails to restore and is refused then.
-    """
-    try:
-        return scratch.create_database(database, like=manifest), ()
-    except Refused:
-        if (manifest.collate, manifest.ctype, manifest.locale_provider) == ("C", "C", "c"):
-            raise
-        plain = {"collate": "C", "ctype": "C", "locale_provider": "c", "icu_locale": None}
-        with suppress(GateError):
-            url = scratch.create_database(database, like=manifest.model_copy(update=plain))
-            lacking = manifest.icu_locale or manifest.collate
-            return url, (f"the scratch server does not have the collation {lacking}: restored with C instead",)
-        raise
 
 
 def _fingerprint(restored: Restored, progress: Callable[[str], None]) -> Fingerprint:

@@ -13,17 +13,23 @@ from tasks.workshop import look
 
 
 @contextmanager
-def scratch_for_drafts(settings: Settings) -> Iterator[tuple[ScratchServer, Programs]]:
+def scratch_for_drafts(settings: Settings, major: int | None = None) -> Iterator[tuple[ScratchServer, Programs]]:
     """A scratch server and client programs that fit it; production is asked for its version, and need not answer.
 
+    Args:
+        settings: a scratch server of the team's, the folder of programs.
+        major: the version that is wanted of a throw-away cluster; production's, or the newest here, when None.
+
     Raises:
-        Refused: no PostgreSQL server programs are on this machine, and GATE_SCRATCH_URL is not set.
+        Refused: no such PostgreSQL server programs are on this machine, and GATE_SCRATCH_URL is not set.
     """
     production = _production(settings)
     if settings.scratch_url is not None:
         with postgres.connect(settings.scratch_url, purpose="look", read_only=True) as connection:
-            major = postgres.identity(connection).major
-        programs = find(major, settings.pg_bin, server=False)
+            found = postgres.identity(connection).major
+        programs = find(found, settings.pg_bin, server=False)
+    elif major is not None:
+        programs = find(major, settings.pg_bin, server=True)
     elif production is not None:
         programs = find(production.major, settings.pg_bin, server=True)
     else:
@@ -43,7 +49,7 @@ def _newest(settings: Settings) -> Programs:
     servers = [p for p in all_installed(settings.pg_bin) if p.has_server]
     if not servers:
         raise Refused(
-            "a draft is made on a scratch server, and no PostgreSQL server programs are on this machine",
+            "this needs a scratch server, and no PostgreSQL server programs are on this machine",
             hint="install postgresql, or set GATE_SCRATCH_URL to an empty server",
         )
     return max(servers, key=lambda p: p.major)

@@ -6,8 +6,14 @@ from typing import NamedTuple
 from tasks.gate.model import sha256
 from tasks.gate.places import place_in
 from tasks.gate.plan import Plan
-from tasks.gate.report_markdown import escape, plan_markdown
-from tasks.gate.wording import count
+from tasks.gate.report_blocks import Tone
+from tasks.gate.report_markdown import PLACES, escape, plan_markdown, section_markdown
+from tasks.gate.report_rehearsal import rehearsal_section, rollback_section
+from tasks.gate.shortening import shortened
+from tasks.gate.tried import Tried
+from tasks.gate.wording import count, sentence
+
+ROOM = 64_500  # characters of a comment; GitHub takes 65,536, the marker included
 
 
 class Mark(NamedTuple):
@@ -19,8 +25,8 @@ class Mark(NamedTuple):
     sentence: str
 
 
-def marks(plan: Plan) -> tuple[Mark, ...]:
-    """Every problem and hazard, at the place that it names."""
+def marks(plan: Plan, tried: Tried | None = None) -> tuple[Mark, ...]:
+    """Every problem and hazard, and the statement that failed in the rehearsal, at the place that it names."""
     files = {m.tag: m.file for m in plan.pending}
     found = []
     for problem in plan.problems:
@@ -29,6 +35,11 @@ def marks(plan: Plan) -> tuple[Mark, ...]:
     for hazard in plan.hazards:
         at = place_in(hazard, list(files.values())) or ("", 1)
         found.append(Mark("warning", *at, hazard))
+    if tried is not None and tried.failure:
+        at = (files.get(tried.tag or "", ""), tried.line or 1)
+        found.append(Mark("error", *at, f"{tried.failure}; {tried.hint}" if tried.hint else tried.failure))
+    elif tried is not None and not tried.clean:
+        found.append(Mark("warning", "", 1, tried.sentence))
     return tuple(found)
 
 
@@ -48,12 +59,45 @@ def marker(target: str) -> str:
     return f"<!-- gate: {target} -->"
 
 
-def comment(plan: Plan, base: str) -> str:
-    """The whole comment, as Markdown."""
-    sign = "❌" if plan.problems else "⚠️" if plan.hazards else "✅"
-    head = f"### {sign} Migrations for {escape(plan.target)}\n\n{escape(verdict(plan, base))}\n"
-    note = "*No database was asked. Locks, durations and the way back are measured before the release, on a copy.*"
-    return f"{head}\n{plan_markdown(plan)}\n\n{note}\n" if plan.pending or plan.problems else head
+def comment(plan: Plan, base: str, tried: Tried | None = None, *, room: int = ROOM) -> str:
+    """The whole comment, as Markdown.
+
+    Args:
+        plan: what the branch adds.
+        base: the commit that it is compared with.
+        tried: its rehearsal; None when none was asked for.
+        room: characters that it may have. Where that is not enough the plan is cut first, and each cut says so.
+    """
+    head = f"### {_sign(plan, tried)} Migrations for {escape(plan.target)}\n\n{escape(verdict(plan, base))}\n"
+    if not plan.pending and not plan.problems:
+        return head
+    if tried is not None:
+        head += f"\n{escape(sentence(tried.sentence))}\n"
+        head += f"\n**{escape(tried.worth)}**\n" if tried.worth else ""
+        head += "".join(f"\n*{escape(sentence(note))}*\n" for note in tried.notes)
+    shown, found = plan_markdown(plan), _rehearsal(plan, tried)
+    left = room - len(head) - 4  # the line breaks between the three
+    if len(shown) + len(found) > left:
+        shown = shortened(shown, max(left // 2, left - len(found)))
+        found = shortened(found, left - len(shown))
+    return f"{head}\n{shown}\n\n{found}\n"
+
+
+def _sign(plan: Plan, tried: Tried | None) -> str:
+    if plan.problems or (tried is not None and tried.failure):
+        return PLACES[Tone.BAD]
+    return PLACES[Tone.WARN if plan.hazards or (tried is not None and not tried.clean) else Tone.GOOD]
+
+
+def _rehearsal(plan: Plan, tried: Tried | None) -> str:
+    if tried is None:
+        why = "A release that is refused is not rehearsed. " if plan.problems else ""
+        return f"*No database was asked. {why}Locks, durations and the way back are measured later, on a copy.*"
+    if tried.rehearsal is None:
+        failed = f"{PLACES[Tone.BAD]} {escape(sentence(tried.failure))}"
+        return "\n\n".join(["## Rehearsal", failed, escape(sentence(tried.hint))]).rstrip()
+    section = rehearsal_section(tried.rehearsal, None, plan.effects, tried.place)
+    return f"{section_markdown(section)}\n\n{section_markdown(rollback_section(tried.rehearsal.rollback))}"
 
 
 def code_quality(found: Sequence[Mark], folder: str) -> list[dict[str, object]]:

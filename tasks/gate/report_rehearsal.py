@@ -19,6 +19,7 @@ from tasks.gate.rehearsal import (
 from tasks.gate.report_blocks import Block, Cell, Code, Fold, Lines, Section, Table, Tone, pairs
 from tasks.gate.undo import Undo
 
+RESTORED = "the restored copy"
 SQL_SHOWN = 90  # characters of a statement in the table; the whole one folds below it
 
 
@@ -26,13 +27,15 @@ def rehearsal_section(
     rehearsal: Rehearsal,
     applied: Mapping[tuple[str, int], float] | None = None,
     effects: Sequence[Effect] = (),
+    place: str = RESTORED,
 ) -> Section:
-    """What the plan did on the restored copy.
+    """What the plan did on a copy.
 
     Args:
         rehearsal: the figures.
         applied: seconds that the same statement took in production, by tag and index, when it ran there.
         effects: what the plan foresaw; where the figures disagree with it, the report says so.
+        place: what the copy is.
     """
     blocks: list[Block] = [_statements(rehearsal, applied or {})]
     if rehearsal.losses:
@@ -51,7 +54,7 @@ def rehearsal_section(
     locks = _locks(rehearsal)
     blocks += [*([locks] if locks.rows else []), *_whole_statements(rehearsal)]
     tone = Tone.WARN if rehearsal.losses or rehearsal.surprises or notes else Tone.GOOD
-    return Section("rehearsal", "Rehearsal", rehearsal_sentence(rehearsal), tone, tuple(blocks))
+    return Section("rehearsal", "Rehearsal", rehearsal_sentence(rehearsal, place), tone, tuple(blocks))
 
 
 def _undone(undo: Undo) -> list[Block]:
@@ -62,11 +65,11 @@ def _undone(undo: Undo) -> list[Block]:
     return blocks
 
 
-def rehearsal_sentence(rehearsal: Rehearsal) -> str:
+def rehearsal_sentence(rehearsal: Rehearsal, place: str = RESTORED) -> str:
     """The rehearsal in one sentence."""
     wal = sum(statement.wal_bytes for statement in rehearsal.statements)
     return (
-        f"{wording.count(len(_spoken(rehearsal)), 'statement')} ran on the restored copy in "
+        f"{wording.count(len(_spoken(rehearsal)), 'statement')} ran on {place} in "
         f"{wording.duration(rehearsal.seconds)} and wrote {wording.size(wal)} of WAL; the plan "
         f"{worst_lock_sentence(rehearsal)}."
     )
