@@ -7,6 +7,7 @@ from psycopg.pq import TransactionStatus
 
 from config.policy import Apply
 from tasks.clients.postgres import Connection
+from tasks.gate.acting_role import changes_role
 from tasks.gate.applied import AppliedStatement
 from tasks.gate.errors import GateError
 from tasks.gate.plan import Plan
@@ -19,9 +20,9 @@ from tasks.other_migrators import wait_for_others
 LIMITS = """
 select pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('statement_timeout', %s, true)
 """
-# Asserted after every statement; the time limits are set again before every statement.
-NAMES = ("role", "session_authorization", "client_encoding")
-SESSION = "select pg_catalog.current_setting('role'), session_user::text, pg_catalog.current_setting('client_encoding')"
+# Asserted after every statement, unless its own text changes the role; the time limits are set again before each.
+NAMES = ("client_encoding", "role", "session_authorization")
+SESSION = "select pg_catalog.current_setting('client_encoding'), pg_catalog.current_setting('role'), session_user::text"
 WITNESS = (
     "select pg_catalog.pg_current_xact_id()::pg_catalog.text, pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text"
 )
@@ -75,20 +76,22 @@ class AttemptObserver:
         self._set(connection, timeout)
         reached("apply:before-statement")
 
-    def after(self, connection: Connection, tag: str, index: int, sql: str, seconds: float) -> None:  # noqa: ARG002
+    def after(self, connection: Connection, tag: str, index: int, sql: str, seconds: float) -> None:
         """Note the time, and make sure that the transaction is still the one that was begun."""
         if connection.info.transaction_status != TransactionStatus.INTRANS:
             raise ApplyFailed(
                 f"statement {index + 1} of {tag} ended the transaction that it ran in",
                 hint="remove BEGIN, COMMIT and ROLLBACK from the migration",
             )
-        self._refuse_other_session(connection, tag, index)
+        self._refuse_other_session(connection, tag, index, sql)
         self.statements.append(AppliedStatement(tag=tag, index=index, seconds=round(seconds, 6)))
         reached("apply:after-statement")
 
-    def _refuse_other_session(self, connection: Connection, tag: str, index: int) -> None:
+    def _refuse_other_session(self, connection: Connection, tag: str, index: int, sql: str) -> None:
         """What a statement may change behind the parser's back, in a function or in EXECUTE: who we are."""
         now = _session(connection)
+        if now != self._session and now[0] == self._session[0] and changes_role(sql):
+            self._session = now  # as the approver has read it
         for name, value, was in zip(NAMES, now, self._session, strict=True):
             if value != was:
                 raise ApplyFailed(

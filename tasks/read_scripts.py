@@ -1,9 +1,10 @@
 """Reads the SQL of a plan with PostgreSQL's parser: what refuses the release, and what somebody should know."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from tasks.gate import sql
+from tasks.gate.acting_role import role_left, roles_across_cuts
 from tasks.gate.effect import Effect
 from tasks.gate.plan import Migration, Problem, Rollback
 from tasks.gate.refusals import refusals
@@ -42,13 +43,24 @@ def read_migrations(pending: Sequence[Migration], major: int, domains: Collectio
         problems += refusals(migration.tag, parsed, unreadable, major, one_transaction=False)
         found.append((migration, parsed))
     flat = [(migration.tag, statement) for migration, statements in found for statement in statements]
+    cut = () if problems else segments(found, major)
+    problems += roles_across_cuts(cut)
     return Reading(
         problems=tuple(problems),
         effects=effects(flat, major, None if domains is None else frozenset(domains)),
         texts=tuple(statement.text for _, statement in flat),
-        notes=split_sentences(found, major),
-        segments=() if problems else segments(found, major),
+        notes=(*split_sentences(found, major), *_roles_left(found)),
+        segments=() if problems else cut,
     )
+
+
+def _roles_left(found: Sequence[tuple[Migration, Sequence[sql.ParsedStatement]]]) -> Iterator[str]:
+    for migration, statements in found:
+        if left := role_left(statements):
+            yield (
+                f"{migration.file}: ends with {left} in force: its row in the ledger and every later migration of this"
+                " run are that role's; run on another day, the later ones would not be"
+            )
 
 
 def read_segments(migrations: Sequence[Migration], major: int) -> tuple[Segment, ...]:

@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any, NamedTuple, Protocol
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from tasks.clients.acting_as import Who, acting_as, become, who
 from tasks.clients.open_transaction import abandon, transaction_id
+from tasks.gate.acting_role import role_left_by
 from tasks.gate.errors import Refused
 from tasks.gate.own_limits import part_of
 from tasks.gate.plan import Ledger, Migration
@@ -83,7 +86,7 @@ def run_in_transaction(
             connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=ledger))
         known = scripts or parts is not None  # then the digest of the ledger says enough
         _recheck(writer, writer.read(connection), pending, ledger_head, known=known)
-        transaction = transaction_id(connection)
+        transaction, ourselves = transaction_id(connection), who(connection)
     except psycopg.Error as error:
         abandon(connection)
         raise failed(error, f"the ledger {writer.place}") from None
@@ -96,15 +99,16 @@ def run_in_transaction(
             _run(connection, by_tag[part.tag], part, observer)
             _refuse_another_transaction(connection, by_tag[part.tag], part, transaction)
             if part.whole and not scripts:
-                _record(connection, writer, by_tag[part.tag])
+                _record(connection, writer, by_tag[part.tag], None if parts is None else ourselves)
         if ledger_head_after is not None:
-            _as_planned(connection, writer, ledger_head_after)
-        if observer is not None:
-            observer.committing(connection)
+            _as_planned(connection, writer, ledger_head_after, ourselves)
+        _finish(connection, observer, None if parts is None else ourselves)
     except BaseException:
         abandon(connection)
         raise
     _commit(connection, transaction)
+    with suppress(psycopg.Error):  # the COMMIT is in, whatever becomes of the session
+        become(connection, ourselves, local=False)
 
 
 def _refuse_unsendable(migration: Migration) -> None:
@@ -157,17 +161,21 @@ def _refuse_another_transaction(connection: Connection, migration: Migration, pa
         raise transaction_ended(migration, part.statements[-1].index if part.statements else 0)
 
 
-def _record(connection: Connection, writer: Writer, migration: Migration) -> None:
+def _record(connection: Connection, writer: Writer, migration: Migration, ourselves: Who | None) -> None:
+    """In one transaction as Drizzle does it, by whichever role the migration left; a cut plan's rows are the gate's."""
     try:
-        writer.record(connection, migration)
+        with nullcontext() if ourselves is None else acting_as(connection, ourselves):
+            writer.record(connection, migration)
     except psycopg.Error as error:
-        raise failed(error, f"the ledger row of {migration.tag}", tag=migration.tag) from None
+        left = role_left_by(migration.file, migration.statements)
+        by = f", which {left} of {migration.file} leaves to that role" if left else ""
+        raise failed(error, f"the ledger row of {migration.tag}{by}", tag=migration.tag) from None
 
 
-def _as_planned(connection: Connection, writer: Writer, head: str) -> None:
+def _as_planned(connection: Connection, writer: Writer, head: str, ourselves: Who) -> None:
     """The scripts wrote the ledger: nothing may be committed unless it reads exactly as the approved plan said."""
     try:
-        connection.execute("reset role")  # a SET ROLE of a script must not decide what can be read
+        become(connection, ourselves, local=True)  # a SET ROLE of a script must not decide what can be read
         ledger = writer.read(connection)
     except psycopg.Error as error:
         raise failed(error, f"the ledger {writer.place}") from None
@@ -176,6 +184,13 @@ def _as_planned(connection: Connection, writer: Writer, head: str) -> None:
             f"the scripts left {count(len(ledger.rows), 'row')} in {writer.place} that are not those of the plan",
             hint="nothing was committed; somebody else's trigger or the SQL itself changed other rows",
         )
+
+
+def _finish(connection: Connection, observer: Observer | None, ourselves: Who | None) -> None:
+    if ourselves is not None:  # a SET LOCAL ROLE lasts until COMMIT, and in a cut plan the gate writes rows of its own
+        become(connection, ourselves, local=True)
+    if observer is not None:
+        observer.committing(connection)
 
 
 def _commit(connection: Connection, transaction: str) -> None:

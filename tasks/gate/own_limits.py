@@ -25,9 +25,15 @@ OURS = frozenset({"utf8", "utf-8", "unicode"})
 
 
 def is_harmless(statement: ParsedStatement) -> bool:
-    """True for a SET or RESET of a time limit, and for the encoding that is set anyway, as pg_dump writes them."""
+    """True for a SET or RESET of a time limit, and for the encoding that is set anyway, as pg_dump writes them.
+
+    RESET ALL is one as well: it resets neither role nor encoding, and the limits are set again.
+    """
     if statement.kind != "variable_set_stmt":
-        return False
+        named = sql.settings(statement)
+        return bool(named) and LIMITS.issuperset(named)
+    if sql.settings(statement) == (sql.EVERYTHING,):
+        return True
     name = statement.node.name.lower()
     if name in ENCODING:
         values = [(sql.constant(argument) or "").lower() for argument in statement.node.args]
@@ -42,7 +48,7 @@ def mixes(found: Sequence[ParsedStatement]) -> bool:
 
 def part_of(tag: str, pieces: Sequence[str]) -> Part:
     """A migration as one part, a piece that sets limits for itself cut into its statements."""
-    if not any("timeout" in piece.lower() for piece in pieces):
+    if not any(word in piece.lower() for piece in pieces for word in ("timeout", "reset")):
         return whole(tag, pieces)
     statements: list[Statement] = []
     found, _ = sql.read(tag, pieces)

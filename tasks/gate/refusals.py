@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tasks.gate import sql
+from tasks.gate.acting_role import role_left
 from tasks.gate.alone import alone
 from tasks.gate.own_limits import LIMITS, is_harmless
 from tasks.gate.plan import Problem
@@ -24,14 +25,8 @@ TRANSACTION_WORDS = {
 # Stay within the transaction, whatever they undo of it.
 SAVEPOINTS = ("TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO")
 SAVEPOINTS_IN_WORDS = {"TRANS_STMT_RELEASE": "RELEASE SAVEPOINT", "TRANS_STMT_ROLLBACK_TO": "ROLLBACK TO SAVEPOINT"}
-# Settings that belong to whoever applies: its limits, its role, and how bytes become text.
-OURS = {
-    *LIMITS,
-    "role",
-    "session_authorization",
-    "client_encoding",
-    "names",
-}
+# Settings that belong to whoever applies: its limits, and how bytes become text.
+OURS = {*LIMITS, "client_encoding", "names"}
 
 
 class _Refusal(NamedTuple):
@@ -62,6 +57,9 @@ def refusals(
                 *_foreign(statement, savepoints),
             )
         ]
+    if one_transaction and (left := role_left(found)):
+        cause = f"{left} is still in force at its end, where the next script and the ledger are the gate's own"
+        problems.append(Problem(tag=tag, kind="session", cause=cause, remedy="end the file with RESET ROLE"))
     return problems
 
 
@@ -162,8 +160,10 @@ def _set(node: Any) -> _Refusal | None:
     )
 
 
-def _discard(_node: Any) -> _Refusal:
-    return _Refusal("session", "DISCARD throws away the time limits of the session", "remove it")
+def _discard(node: Any) -> _Refusal | None:
+    if sql.enum(node, "target") != "DISCARD_ALL":
+        return None
+    return _Refusal("session", "DISCARD ALL throws away the time limits of the session", "remove it")
 
 
 def _session(name: str) -> _Refusal | None:
@@ -173,7 +173,7 @@ def _session(name: str) -> _Refusal | None:
     return _Refusal(
         "session",
         f"{what}, which stays changed for every later migration of the run and for Drizzle's own row",
-        "remove it: gate.toml has the time limits, and the production URL has the role",
+        "remove it: gate.toml has the time limits, and the gate speaks UTF-8",
     )
 
 

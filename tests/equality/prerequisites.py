@@ -78,6 +78,10 @@ STAND_INS = {
           as 'select convert_from($1, $$UTF8$$)';
     """,
 }
+# Databases of one comparison may exist at the same time, and roles are the whole cluster's.
+CREATE_ROLE = (
+    "do $$ begin execute format('create role %I', '{name}'); exception when duplicate_object then null; end $$"
+)
 CREATE_EXTENSION = re.compile(r"create\s+extension\s+(?:if\s+not\s+exists\s+)?\"?([\w-]+)\"?", re.IGNORECASE)
 
 
@@ -109,7 +113,7 @@ def remedy(code: str, said: str, text: str = "") -> str | None:
     if code in ("42704", "3F000", "42P01", "42883") and any(word in said for word in PLATFORM_WORDS):
         return PLATFORM
     if code == "42704" and (role := re.search(r'role "(.+)" does not exist', said)):
-        return f'create role "{role[1]}"'
+        return CREATE_ROLE.format(name=role[1].replace("'", "''"))
     if code == "3F000" and (schema := re.search(r'schema "(.+)" does not exist', said)):
         return f'create schema if not exists "{schema[1]}"'
     if code in ("42704", "42883"):
@@ -136,4 +140,6 @@ def _search_path(name: str, text: str) -> str | None:
 
 def words(text: str) -> str:
     """What was made, for the line of the folder."""
+    if made := re.search(r"'create role %I', '(.+)'\)", text):
+        return f'role "{made[1]}"'
     return "a stand-in for Supabase's schemas and roles" if text is PLATFORM else text

@@ -1,6 +1,6 @@
 """What public histories contain (facts: Drizzle 12), in small: each with the ending that both tools come to."""
 
-from tests.equality.sample import FIRST_WHEN, Sample, Step, texts
+from tests.equality.sample import FIRST_WHEN, Sample, Step, both, texts
 
 TABLE = 'CREATE TABLE "users" ("id" serial PRIMARY KEY NOT NULL, "email" text NOT NULL);'
 IN_PUBLIC = TABLE.replace('"users"', "public.users")
@@ -21,17 +21,8 @@ BIG = tuple(
 )
 
 
-def _both(name: str, *bodies: str, halves: bool = False, word: str = "same", schema: str = "drizzle") -> list[Sample]:
-    journal = tuple(Step(f"{n:04}_step", body) for n, body in enumerate(bodies))
-    folders = tuple(Step(f"202506{n + 1:02}120000_step", body) for n, body in enumerate(bodies))
-    return [
-        Sample(name, 0, journal, halves=halves, word=word, schema=schema),
-        Sample(name, 1, folders, halves=halves, word=word, schema=schema),
-    ]
-
-
 PUBLIC = (
-    *_both(
+    *both(
         "roles-of-their-own",
         texts(TABLE, "CREATE ROLE app_reader NOLOGIN;"),
         texts("GRANT SELECT ON users TO app_reader;", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app_reader;"),
@@ -41,8 +32,8 @@ PUBLIC = (
         ),
         halves=True,
     ),
-    *_both("roles-from-outside", texts(TABLE, 'GRANT ALL ON "users" TO "somebody else";'), halves=True),
-    *_both(
+    *both("roles-from-outside", texts(TABLE, 'GRANT ALL ON "users" TO "somebody else";'), halves=True),
+    *both(
         "a-platforms-schemas",
         texts(TABLE, "ALTER TABLE users ADD COLUMN owner uuid REFERENCES auth.users (id) ON DELETE CASCADE;"),
         texts(
@@ -52,7 +43,7 @@ PUBLIC = (
         ),
         halves=True,
     ),
-    *_both(
+    *both(
         "extensions-taken-for-granted",
         TABLE,
         texts("CREATE INDEX users_trgm ON users USING gin (email gin_trgm_ops);", SEARCH),
@@ -62,21 +53,21 @@ PUBLIC = (
         EXCLUDE,
         halves=True,
     ),
-    *_both(
+    *both(
         "extensions-of-another-build",
         texts('CREATE EXTENSION IF NOT EXISTS "uuid-ossp";', "CREATE EXTENSION IF NOT EXISTS pgcrypto;", TABLE),
         "ALTER TABLE users ADD COLUMN token uuid DEFAULT uuid_generate_v4(), ADD COLUMN key text;",
         "UPDATE users SET key = encode(digest(email, 'sha256'), 'hex');",
         halves=True,
     ),
-    *_both(
+    *both(
         "an-enum-value-that-is-used-later",
         "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE people (m mood);",
         "ALTER TYPE mood ADD VALUE 'happy';",
         "INSERT INTO people VALUES ('happy');",
         "ALTER TABLE people ALTER COLUMN m SET DEFAULT 'happy';",
     ),
-    *_both(
+    *both(
         "an-enum-that-is-made-anew",
         "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE people (m mood DEFAULT 'ok');",
         texts(
@@ -89,64 +80,64 @@ PUBLIC = (
         ),
         halves=True,
     ),
-    *_both(
+    *both(
         "concurrently",
         TABLE,
         "CREATE INDEX CONCURRENTLY users_email ON users (email);",
         "SELECT 1;",
         word="better",
     ),
-    *_both(
+    *both(
         "begin-and-commit-in-one-piece", TABLE, f"BEGIN;\n{NOT_VALID}\nCOMMIT;", "ALTER TABLE users ADD COLUMN a int;"
     ),
-    *_both(
+    *both(
         "commit-before-concurrently",
         TABLE,
         texts("COMMIT;", "CREATE INDEX CONCURRENTLY IF NOT EXISTS users_email ON users (email);"),
     ),
-    *_both(
+    *both(
         "commit-before-a-failure",
         TABLE,
         texts("ALTER TABLE users ADD COLUMN a int;", "COMMIT;", "BEGIN;", "INSERT INTO nowhere VALUES (1);"),
     ),
-    *_both(
+    *both(
         "rollback-in-a-file",
         TABLE,
         texts("CREATE TABLE lost (id int);", "ROLLBACK;"),
         "CREATE TABLE kept (id int);",
         word="better",
     ),
-    *_both(
+    *both(
         "savepoints",
         texts(TABLE, "SAVEPOINT one;", "CREATE TABLE undone (id int);", "ROLLBACK TO one;", "RELEASE one;"),
         "SAVEPOINT two; CREATE TABLE kept (id int); RELEASE two;",
         halves=True,
     ),
-    *_both(
+    *both(
         "a-search-path-of-the-connection",
         texts("CREATE SCHEMA shop;", TABLE.replace('"users"', '"shop"."users"')),
         "ALTER TABLE users ADD COLUMN a int;",
         halves=True,
     ),
-    *_both(
+    *both(
         "own-timeouts",
         texts("SET lock_timeout = '5s';", "SET statement_timeout = '10min';", TABLE),
         texts("SET LOCAL lock_timeout = '1s';", NOT_VALID, "ALTER TABLE users VALIDATE CONSTRAINT short;"),
         halves=True,
     ),
-    *_both(
+    *both(
         "a-path-of-its-own", texts("CREATE SCHEMA shop;", "SET search_path TO shop;", TABLE), "SELECT 1;", halves=True
     ),
-    *_both("a-dump-as-the-first-file", texts("SELECT pg_catalog.set_config('search_path', '', false);", IN_PUBLIC)),
-    *_both("copy-from-stdin", TABLE, "COPY users (email) FROM stdin;\na@example.org\n\\.\n"),
-    *_both("a-psql-command", TABLE, "\\echo hello\nSELECT 1;"),
-    *_both("byte-order-mark", TABLE, "\ufeffSELECT 1;"),
-    *_both("nul", TABLE, "SELECT 'a\x00b';"),
-    *_both("marker-in-a-literal", TABLE, "INSERT INTO users (email) VALUES ('a --> statement-breakpoint b');"),
-    *_both("drops-the-ledger", TABLE, "DROP SCHEMA drizzle CASCADE;"),
-    *_both("writes-the-ledger", TABLE, "DELETE FROM drizzle.__drizzle_migrations;", word="better"),
-    *_both("a-role-for-the-rest", texts(TABLE, "SET ROLE pg_read_all_data;"), "SELECT 1;"),
-    *_both("everything-fails-at-the-first", "SELECT * FROM nowhere;", TABLE),
+    *both("a-dump-as-the-first-file", texts("SELECT pg_catalog.set_config('search_path', '', false);", IN_PUBLIC)),
+    *both("copy-from-stdin", TABLE, "COPY users (email) FROM stdin;\na@example.org\n\\.\n"),
+    *both("a-psql-command", TABLE, "\\echo hello\nSELECT 1;"),
+    *both("byte-order-mark", TABLE, "\ufeffSELECT 1;"),
+    *both("nul", TABLE, "SELECT 'a\x00b';"),
+    *both("marker-in-a-literal", TABLE, "INSERT INTO users (email) VALUES ('a --> statement-breakpoint b');"),
+    *both("drops-the-ledger", TABLE, "DROP SCHEMA drizzle CASCADE;"),
+    *both("writes-the-ledger", TABLE, "DELETE FROM drizzle.__drizzle_migrations;", word="better"),
+    *both("a-role-for-the-rest", texts(TABLE, "SET ROLE pg_read_all_data;"), "SELECT 1;"),
+    *both("everything-fails-at-the-first", "SELECT * FROM nowhere;", TABLE),
     Sample("three-hundred", 0, BIG, halves=True),
     Sample(
         "silently-skipped-in-steps",

@@ -53,6 +53,16 @@ class Sample:
         return folder
 
 
+def both(name: str, *bodies: str, halves: bool = False, word: str = "same") -> list[Sample]:
+    """The same texts in both layouts."""
+    journal = tuple(Step(f"{n:04}_step", body) for n, body in enumerate(bodies))
+    folders = tuple(Step(f"202506{n + 1:02}120000_step", body) for n, body in enumerate(bodies))
+    return [
+        Sample(name, 0, journal, halves=halves, word=word),
+        Sample(name, 1, folders, halves=halves, word=word),
+    ]
+
+
 def texts(*pieces: str) -> str:
     """Pieces with a breakpoint between them, as drizzle-kit writes it."""
     return BREAK.join(pieces)

@@ -2,6 +2,7 @@
 
 from tests.equality.generated import GENERATED
 from tests.equality.public import PUBLIC
+from tests.equality.roles import ROLES
 from tests.equality.sample import FIRST_WHEN, Sample, Step, texts
 
 USERS = 'CREATE TABLE "users" (\n\t"id" serial PRIMARY KEY NOT NULL,\n\t"email" text NOT NULL\n);\n'
@@ -206,7 +207,7 @@ FOLDERS = (
     ),
 )
 
-SAMPLES = (*JOURNALS, *FOLDERS, *PUBLIC, *GENERATED)
+SAMPLES = (*JOURNALS, *FOLDERS, *PUBLIC, *ROLES, *GENERATED)
 # What every run of the tests compares on; `make equality` takes all.
 IN_SHORT = {"shop", "pieces-of-every-kind", "one-second"}
 SLICE = tuple(sample for sample in (*JOURNALS, *FOLDERS) if sample.name in IN_SHORT)

@@ -15,6 +15,7 @@ from tasks.clients import postgres
 from tasks.clients.embedded import EmbeddedServer
 from tasks.gate.errors import Declined, GateError, Refused
 from tasks.gate.rehearsal import RehearsedStatement
+from tests.equality.sample import BREAK
 from tests.integration.releasing import ADD_COLUMN, NOT_REHEARSED, QUICK, Shop, kinds, later, open_shop
 
 
@@ -147,6 +148,30 @@ def test_a_statement_that_changes_the_role_where_no_parser_sees_it_is_stopped(sh
     shop.sql("create role somebody; grant somebody to current_user")
     plan = shop.plan("do $$ begin execute 'set ' || 'role somebody'; end $$;", "create table notes (id int);")
     with pytest.raises(ApplyFailed, match="statement 1 of 0001 changed role to somebody for everything that comes"):
+        apply_plan(shop.release(plan), plan, NOT_REHEARSED)
+    assert shop.sql("select to_regclass('notes')") == [(None,)]
+    shop.sql("drop role somebody")
+
+
+def test_a_role_that_a_file_takes_and_gives_back_owns_what_it_makes_there(shop: Shop):
+    shop.sql("create role somebody; grant create on schema public to somebody; grant somebody to current_user")
+    plan = shop.plan(
+        BREAK.join(["set role somebody;", "create table theirs (id int);", "reset role;"]),
+        "do $$ begin set local role somebody; create table theirs_too (id int); reset role; end $$;",
+        "create table ours (id int); set local role somebody; reset role;",
+    )
+    assert apply_plan(shop.release(plan), plan, NOT_REHEARSED).sentence.startswith("5 statements committed in ")
+    owners = "select tablename::text, tableowner = 'somebody' from pg_tables where tablename ~ 'theirs|ours' order by 1"
+    assert shop.sql(owners) == [("ours", False), ("theirs", True), ("theirs_too", True)]
+    assert shop.sql("select count(*) from drizzle.__drizzle_migrations") == [(4,)]
+    shop.sql("drop owned by somebody; drop role somebody")
+
+
+def test_a_role_that_stays_fails_where_it_may_not_write_the_ledger_as_with_drizzle(shop: Shop):
+    shop.sql("create role somebody; grant somebody to current_user")
+    plan = shop.plan("set role somebody;", "create table notes (id int);")
+    said = "the ledger row of 0001, which SET ROLE somebody of 0001.sql leaves to that role: permission denied for"
+    with pytest.raises(GateError, match=said):
         apply_plan(shop.release(plan), plan, NOT_REHEARSED)
     assert shop.sql("select to_regclass('notes')") == [(None,)]
     shop.sql("drop role somebody")

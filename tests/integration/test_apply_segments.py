@@ -63,6 +63,16 @@ def begun(shop: Shop, plan: Plan, release: str, number: int) -> None:
         found.start(connection, segment, statement)
 
 
+def test_a_role_for_one_transaction_of_a_cut_plan_keeps_nobody_from_writing_how_far_it_got(shop: Shop):
+    shop.sql("create role somebody; grant create on schema public to somebody; grant somebody to current_user")
+    plan = shop.plan(f"begin; set local role somebody; create table theirs (id int); commit; {UNIQUE}", ADD_COLUMN)
+    apply_plan(shop.release(plan), plan, NOT_REHEARSED)
+    assert [finished for *_, finished, _ in rows(shop)] == [True] * 4
+    assert ledger(shop) == 3
+    assert shop.sql("select tableowner::text from pg_tables where tablename = 'theirs'") == [("somebody",)]
+    shop.sql("drop owned by somebody; drop role somebody")
+
+
 def test_each_segment_is_in_with_its_rows_and_the_record_says_which_was_tried(shop: Shop):
     plan = shop.plan(ADD_COLUMN, PLAIN)
     release = shop.release(plan)

@@ -156,7 +156,8 @@ CASES = (
     ),
     Case(28, "tags with a folder and spaces", "ready", tags=("sub/0000_a", "_b c", "0002_ö"), ran=(0, 1)),
     last("set search_path to x, public;", 30, "SET search_path, as Drizzle does it", "ready"),
-    last("set role x;", 30, "SET ROLE", "session", "for its own row", "the production URL has the role"),
+    last("set role x;", 30, "SET ROLE, as Drizzle does it", "ready"),
+    last("discard all;", 30, "DISCARD ALL", "session", "for its own row", "remove it"),
     last(
         "drop schema drizzle cascade;",
         31,

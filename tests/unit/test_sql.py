@@ -112,14 +112,9 @@ def test_what_no_transaction_takes_is_refused(text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("SET ROLE owner", "it changes role"),
-        ("RESET ROLE", "it changes role"),
-        ("SET SESSION AUTHORIZATION app", "it changes session_authorization"),
         ("SET NAMES 'LATIN1'", "it changes client_encoding"),
-        ("RESET ALL", "RESET ALL"),
-        ("SELECT pg_catalog.set_config('lock_timeout', '0', false)", "it changes lock_timeout"),
-        ("SELECT U&\"s\\0065t_config\"('role', 'x', false)", "it changes role"),
-        ("DISCARD ALL", "DISCARD throws away the time limits of the session"),
+        ("SELECT U&\"s\\0065t_config\"('client_encoding', 'x', false)", "it changes client_encoding"),
+        ("DISCARD ALL", "DISCARD ALL throws away the time limits of the session"),
     ],
 )
 def test_what_changes_the_session_of_whoever_applies_is_refused(text: str, what: str) -> None:
@@ -145,6 +140,9 @@ def test_a_savepoint_takes_nothing_out_of_the_transaction() -> None:
         "SET idle_in_transaction_session_timeout = 0",
         "SET client_encoding = 'UTF8'",
         "SET NAMES 'utf-8'",
+        "SELECT pg_catalog.set_config('lock_timeout', '0', false)",
+        "RESET ALL",
+        "DISCARD TEMP",
     ],
 )
 def test_a_migrations_own_limits_are_taken_as_pg_dump_writes_them(text: str) -> None:
@@ -159,6 +157,36 @@ def test_a_piece_that_sets_limits_for_itself_is_cut_so_that_ours_hold_again_behi
         (2, 2, "alter table a add b int"),
         (3, 3, "select 3;"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("SET ROLE app; SELECT 1; RESET ROLE;", ""),
+        ("SET LOCAL ROLE app; SET ROLE NONE;", ""),
+        ("SET SESSION AUTHORIZATION app; RESET SESSION AUTHORIZATION;", ""),
+        ("SAVEPOINT s; SET ROLE app; ROLLBACK TO s;", ""),
+        ("SET ROLE app;", "SET ROLE app"),
+        ("RESET ROLE; SET LOCAL ROLE 'app';", "SET ROLE app"),
+        ("SELECT set_config('role', 'app', true);", "SET ROLE app"),
+        ("DO $$ BEGIN SET ROLE app; END $$;", "SET ROLE app"),
+        ("SET ROLE app; SET LOCAL ROLE NONE;", "SET ROLE app"),
+        ("SET SESSION AUTHORIZATION app;", "SET SESSION AUTHORIZATION app"),
+    ],
+)
+def test_a_role_that_a_file_takes_is_run_as_drizzle_runs_it_and_said_where_it_stays(text: str, left: str) -> None:
+    said = f"0000_x.sql: ends with {left} in force: its row in the ledger and every later migration of this run are"
+    notes = [hazard for hazard in read(text)[1] if "ends with" in hazard]
+    assert [note.startswith(said) for note in notes] == ([True] if left else [])
+
+
+def test_a_role_is_given_back_before_the_gate_writes_rows_of_its_own() -> None:
+    cut = "COMMIT; CREATE INDEX CONCURRENTLY i ON t (a);"
+    assert read(f"SET LOCAL ROLE app; SELECT 1; {cut}")[0] == ()
+    assert read(f"SET ROLE app; SELECT 1; RESET ROLE; {cut}")[0] == ()
+    found = problem(f"SELECT 1;\nSET ROLE app; {cut}")
+    assert found.kind == "session"
+    assert "SET ROLE app is still in force where the plan is cut after its line 2, and the gate writes" in found.cause
 
 
 def test_rows_for_copy_are_named_as_such() -> None:
