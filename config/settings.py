@@ -24,6 +24,7 @@ SECRETS = (
     "slack_app_token",
     "github_token",
     "github_webhook_secret",
+    "gitlab_token",
 )
 NOT_SETTINGS = {"GATE_KILL_AT"}  # names a point at which the tests kill the process
 
@@ -63,6 +64,11 @@ class Settings(BaseSettings):
     )
     github_api_url: str = Field("https://api.github.com", description="GitHub's API; an enterprise server has its own.")
     github_webhook_secret: SecretStr | None = Field(None, description="What GitHub signs its webhooks with.")
+    gitlab_token: SecretStr | None = Field(None, description="What GitLab is told with; its scope is api.")
+    gitlab_project: str | None = Field(
+        None, pattern=r"^[\w.-]+(/[\w.-]+)*$", description="The project on GitLab: its number, or group/name."
+    )
+    gitlab_api_url: str = Field("https://gitlab.com/api/v4", description="GitLab's API.")
     log_format: Literal["text", "json"] = Field("text", description="json: log lines are JSON objects, for machines.")
     policy_file: Path = Field(Path("gate.toml"), description="The reviewed policy.")
     serve_listen: str = Field("127.0.0.1:8770", description="Where `gate serve` answers, as host:port.")

@@ -9,7 +9,7 @@ import click
 
 from config.settings import Settings
 from flows.ci import ci_job
-from tasks.clients.github import GitHub
+from flows.ci_forges import set_statuses
 from tasks.gate.errors import GateError
 from tasks.gate.outcome import Outcome
 from tasks.gate.plan import Plan
@@ -28,11 +28,10 @@ class CiReport:
         """Says nothing yet.
 
         Args:
-            settings: target, and GitHub's where a commit status is wanted.
+            settings: target, and GitHub's or GitLab's where a commit status is wanted.
             commit: what is released; no status without it.
         """
         self._settings, self._commit = settings, commit
-        self._context = f"gate/{settings.target}"
 
     def begun(self) -> None:
         """The release was started."""
@@ -40,7 +39,7 @@ class CiReport:
 
     def waits(self, story: Story) -> None:
         """The release waits for a decision; its id is what a decision names."""
-        self._status("pending", f"{story.id} waits for approval until {moment(story.expires_at)}")
+        self._status("running", f"{story.id} waits for approval until {moment(story.expires_at)}")
 
     def ended(self, outcome: Outcome, release: str, markdown: str, plan: Plan | None) -> None:
         """The release has ended.
@@ -62,12 +61,10 @@ class CiReport:
             annotate(marks(plan) if plan else (), in_repository(self._settings.migrations))
 
     def _status(self, state: str, sentence: str) -> None:
-        settings = self._settings
-        if not (self._commit and settings.github_token and settings.github_repository):
+        if not self._commit:
             return
-        github = GitHub(settings.github_api_url, settings.github_repository, settings.github_token)
         try:
-            github.set_status(self._commit, state=state, context=self._context, sentence=sentence, url=ci_job().url)
+            set_statuses(self._settings, self._commit, state, sentence)
         except GateError as error:
             click.echo(f"the commit status could not be set: {error.message}", err=True)
 

@@ -6,6 +6,7 @@ from config.policy import Policy
 from config.settings import Settings
 from tasks.doctor_bench import Bench, after, bench_for
 from tasks.doctor_github import GITHUB
+from tasks.doctor_gitlab import GITLAB
 from tasks.doctor_places import MIGRATIONS, PREFECT, SETTINGS, STORE, STORE_CLOCK
 from tasks.doctor_servers import CLOCK, DUMP, LEDGER, PRODUCTION, SCRATCH, STAGING
 from tasks.doctor_slack import SERVED, SLACK, SLACK_CHANNEL, SLACK_PEOPLE
@@ -67,6 +68,7 @@ CHECKS: tuple[Check[Bench], ...] = (
     SLACK_PEOPLE,
     SERVED,
     GITHUB,
+    GITLAB,
 )
 
 

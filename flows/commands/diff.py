@@ -1,7 +1,6 @@
 """`gate diff`: what this branch adds to the migrations of another one; for pull requests, and without production."""
 
 import json
-import os
 from pathlib import Path
 
 import click
@@ -12,7 +11,6 @@ from flows.ci_report import annotate, in_repository, write_summary
 from flows.commands.plan import document
 from flows.options import as_json, print_json, settings_and_policy
 from tasks.gate import proposal
-from tasks.gate.errors import ConfigurationError
 from tasks.gate.plan import Plan
 from tasks.gate.redaction import redacted, secrets_of
 from tasks.gate.report_rehearsal import rehearsal_section, rollback_section
@@ -37,7 +35,7 @@ MAJOR = 17  # where nothing says which version production has
     flag_value="auto",
     help="Run them on a scratch server: on the newest proved backup, or on what the base's migrations make.",
 )
-@click.option("--comment", is_flag=True, help="Write it below the pull request on GitHub, as one comment of ours.")
+@click.option("--comment", is_flag=True, help="Write it below the pull or merge request, as one comment of ours.")
 @click.option("--code-quality", type=click.Path(path_type=Path), help="Write GitLab's code quality report there.")
 @as_json
 def command(
@@ -57,7 +55,9 @@ def command(
     if code_quality is not None:
         code_quality.write_text(json.dumps(proposal.code_quality(found, folder)), encoding="utf-8")
     if comment:
-        _write_comment(settings, plan, redacted(proposal.comment(plan, base, tried), hidden))
+        from flows.ci_forges import write_comment
+
+        write_comment(settings, proposal.marker(plan.target), redacted(proposal.comment(plan, base, tried), hidden))
     if as_json:
         shown = tried.model_dump(mode="json", exclude={"rehearsal": {"schema_text"}}) if tried else None
         print_json({"base": base, **document(plan), "rehearsed": shown})
@@ -97,17 +97,3 @@ def _show(plan: Plan, tried: Tried | None) -> None:
     for line in (tried.worth, *tried.notes):
         click.echo(sentence(line))
     click.echo()
-
-
-def _write_comment(settings: Settings, plan: Plan, text: str) -> None:
-    from tasks.clients.github import GitHub
-
-    reference = os.environ.get("GITHUB_REF", "")
-    number = reference.removeprefix("refs/pull/").partition("/")[0]
-    if not number.isdigit() or settings.github_token is None or not settings.github_repository:
-        raise ConfigurationError(
-            "there is no pull request to comment on",
-            hint="run it on `pull_request`, with GATE_GITHUB_TOKEN and GATE_GITHUB_REPOSITORY",
-        )
-    github = GitHub(settings.github_api_url, settings.github_repository, settings.github_token)
-    github.put_comment(int(number), proposal.marker(plan.target), text)

@@ -28,7 +28,7 @@ from tasks.clients.programs import embedded_programs
 from tasks.clients.seaweed import SeaweedServer
 from tests.acceptance.prefect_runs import serving, start, state, until, watched
 from tests.acceptance.project import DROP_NOTE, Project
-from tests.servers import github, roles, slack
+from tests.servers import github, gitlab, roles, slack
 from tests.servers.postgres import FAST, changed
 from tests.servers.web import local_site
 
@@ -73,6 +73,7 @@ def test_no_canary_is_found_anywhere_after_a_release_and_a_failing_one(
         local_site() as site,
         slack.workspace() as workspace,
         github.fake_github() as hub,
+        gitlab.fake_gitlab() as lab,
         _watching_processes() as processes,
     ):
         workspace.member("U0MIRA")
@@ -83,6 +84,7 @@ def test_no_canary_is_found_anywhere_after_a_release_and_a_failing_one(
             "GATE_SLACK_APP_TOKEN": SOCKET,
             "GATE_GITHUB_TOKEN": github.TOKEN,
             "GATE_GITHUB_WEBHOOK_SECRET": github.SECRET,
+            "GATE_GITLAB_TOKEN": gitlab.TOKEN,
         }
         named = {"GATE_PRODUCTION_URL", "GATE_STAGING_URL", "GATE_STORE_URL", *secrets}
         assert named == {f"GATE_{name.upper()}" for name in SECRETS}, "a new secret wants a canary here"
@@ -93,6 +95,8 @@ def test_no_canary_is_found_anywhere_after_a_release_and_a_failing_one(
             "GATE_SLACK_API_URL": workspace.api_url,
             "GATE_GITHUB_REPOSITORY": github.REPOSITORY,
             "GATE_GITHUB_API_URL": hub.url,
+            "GATE_GITLAB_PROJECT": gitlab.PROJECT,
+            "GATE_GITLAB_API_URL": lab.url,
             "GATE_SERVE_LISTEN": "127.0.0.1:0",
             "PYTHONDEVMODE": "1",  # tracebacks of what nobody foresaw
         }
@@ -105,6 +109,7 @@ def test_no_canary_is_found_anywhere_after_a_release_and_a_failing_one(
             workspace.shared,
             workspace.calls,
             hub.statuses,
+            lab.statuses,
         ]
         seen.append(repr(told))
     seen += [_dump(production_server, prefect), *_stored(s3_server, project), *_files(project.home, prefect.home)]

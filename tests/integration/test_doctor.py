@@ -66,7 +66,7 @@ def test_a_machine_on_which_everything_works_passes_line_by_line(
     )
     found = {f.check: f for f in findings}
     assert {n: f.sentence for n, f in found.items() if f.verdict not in {Verdict.PASS, Verdict.NOT_CONFIGURED}} == {}
-    unset = {"version", "slack", "slack-channel", "slack-people", "serve", "github"}
+    unset = {"version", "slack", "slack-channel", "slack-people", "serve", "github", "gitlab"}
     assert {n for n, f in found.items() if f.verdict is Verdict.NOT_CONFIGURED} == unset
     assert told == [check.name for check in CHECKS]
     assert found["ledger"].sentence == "drizzle.__drizzle_migrations holds 1 row"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
 from flows.command_line import COMMANDS, group
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -41,6 +42,12 @@ def test_every_command_and_option_that_is_called_exists(file: Path):
         command = group.get_command(None, name)  # type: ignore[arg-type]
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known
+
+
+@pytest.mark.parametrize("file", [GITHUB / "action.yml", GITLAB / "gate.gitlab-ci.yml"])
+def test_a_job_sets_no_variable_that_gate_would_refuse(file: Path):
+    known = {f"GATE_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"^ +(GATE_[A-Z_]+):", file.read_text(), re.MULTILINE)) <= known
 
 
 def test_the_options_that_the_action_collects_exist():
