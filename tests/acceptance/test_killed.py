@@ -121,7 +121,7 @@ def test_a_release_killed_anywhere_on_its_way_is_finished_by_one_resume(project:
     _nothing_left(project)
 
 
-@pytest.mark.parametrize("point", _every(IN_THE_ROLLBACK, default=["rollback:committed"]))
+@pytest.mark.parametrize("point", _every(IN_THE_ROLLBACK, default=[]))
 def test_a_recovery_by_rollback_that_is_killed_is_finished_by_one_resume(project: Project, point: str):
     project.ready()
     before = (project.contents(), project.columns(), project.ledger())

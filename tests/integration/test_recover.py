@@ -207,12 +207,20 @@ def test_a_rollback_that_is_cut_off_again_and_again_is_finished_by_the_next_run(
     assert contents(shop) == before
 
 
+LONG = pytest.mark.long("KILL_MATRIX", "make kill-matrix")  # the acceptance chain kills there as well
 BEFORE_THE_SWAP = ("restore:restored", "restore:carried", "swap:recorded")
 IN_THE_SWAP = ("swap:closed", "swap:emptied", "swap:sequences", "swap:before-rename")
 AFTER_THE_RENAME = ("swap:renamed", "swap:recorded-swapped", "accounts:saved")
 
 
-@pytest.mark.parametrize("points", [BEFORE_THE_SWAP, IN_THE_SWAP, AFTER_THE_RENAME], ids=["before", "in", "after"])
+@pytest.mark.parametrize(
+    "points",
+    [
+        pytest.param(BEFORE_THE_SWAP, id="before", marks=LONG),
+        pytest.param(IN_THE_SWAP, id="in"),
+        pytest.param(AFTER_THE_RENAME, id="after", marks=LONG),
+    ],
+)
 def test_a_restore_that_is_cut_off_at_every_line_is_finished_by_the_next_run(shop: Shop, points: tuple[str, ...]):
     before = contents(shop)
     release, plan, _ = failed_release(shop)
