@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from tasks.gate.draft_text import is_draft
+from tasks.gate.envelope import without_envelope
 from tasks.gate.errors import GateError
 from tasks.gate.model import sha256
 from tasks.gate.plan import Migration, Problem, Rollback
@@ -143,7 +144,7 @@ def _name(tag: str) -> str:
 def _read(folder: Path, tag: str, file: str) -> Rollback | Problem:
     try:
         content = read_bytes(folder, file)
-        return Rollback(tag=tag, file=file, sha256=sha256(content), text=content.decode())
+        return Rollback(tag=tag, file=file, sha256=sha256(content), text=without_envelope(content.decode()))
     except GateError as error:
         cause, remedy = error.message, error.hint
     except UnicodeDecodeError:

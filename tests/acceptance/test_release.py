@@ -1,6 +1,6 @@
 """Whole releases with the real command on real servers, ending in each of the ways in which a release may end."""
 
-from tests.acceptance.project import ADD_NOTE, Project
+from tests.acceptance.project import ADD_NOTE, DROP_NOTE, Project
 
 
 def test_a_good_release_ships_and_says_so(project: Project):
@@ -55,7 +55,9 @@ def test_a_release_that_staging_never_saw_is_refused_unless_waived_with_a_reason
 
 
 def test_a_failed_health_check_after_the_apply_is_undone_by_the_rehearsed_rollback(project: Project):
-    project.ready()
+    tag = project.ready()
+    as_for_psql = f"-- undoes {tag}\nBEGIN;\n{DROP_NOTE}COMMIT;\n"
+    (project.folder / "rollback" / f"{tag}.sql").write_text(as_for_psql)
     before = project.contents()
     invariants = project.home / "invariants"
     invariants.mkdir()
