@@ -85,7 +85,8 @@ def run_in_transaction(
             ledger = sql.Identifier(writer.schema, writer.table)
             connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=ledger))
         known = scripts or parts is not None  # then the digest of the ledger says enough
-        _recheck(writer, writer.read(connection), pending, ledger_head, known=known)
+        before = writer.read(connection)
+        _recheck(writer, before, pending, ledger_head, known=known)
         transaction, ourselves = transaction_id(connection), who(connection)
     except psycopg.Error as error:
         abandon(connection)
@@ -102,6 +103,8 @@ def run_in_transaction(
                 _record(connection, writer, by_tag[part.tag], None if parts is None else ourselves)
         if ledger_head_after is not None:
             _as_planned(connection, writer, ledger_head_after, ourselves)
+        elif any(writer.table.lower() in piece.lower() for migration in pending for piece in migration.statements):
+            _refuse_other_rows(connection, writer, before, parts, len(pending), ourselves)
         _finish(connection, observer, None if parts is None else ourselves)
     except BaseException:
         abandon(connection)
@@ -183,6 +186,24 @@ def _as_planned(connection: Connection, writer: Writer, head: str, ourselves: Wh
         raise StatementFailed(
             f"the scripts left {count(len(ledger.rows), 'row')} in {writer.place} that are not those of the plan",
             hint="nothing was committed; somebody else's trigger or the SQL itself changed other rows",
+        )
+
+
+def _refuse_other_rows(
+    connection: Connection, writer: Writer, before: Ledger, parts: Sequence[Part] | None, many: int, ourselves: Who
+) -> None:
+    """The migrations name the ledger: every row must be as it was, and none may have come but their own."""
+    written = many if parts is None else sum(part.whole for part in parts)
+    try:
+        with acting_as(connection, ourselves):
+            now = writer.read(connection).rows
+    except psycopg.Error as error:
+        raise failed(error, f"the ledger {writer.place}") from None
+    if len(now) != len(before.rows) + written or not set(before.rows) <= set(now):
+        raise StatementFailed(
+            f"the migrations changed rows of {writer.place}, which is the record of what ran",
+            hint="nothing was committed; remove the statement; `gate repair` mends the ledger",
+            kind="ledger",
         )
 
 

@@ -129,7 +129,8 @@ class Bench:
             try:
                 run_plan(connection, plan)
             except GateError as failure:
-                code = str(failure.nouns.get("sqlstate") or "failed")
+                refused = failure.nouns.get("kind")
+                code = f"refused: {refused}" if refused else str(failure.nouns.get("sqlstate") or "failed")
                 tag = failure.nouns.get("tag")
                 said = str(failure.nouns.get("server_message") or failure.message)
                 return End(code, said, str(tag) if tag else None)

@@ -1,6 +1,7 @@
 """The folders of our own on which Gate and Drizzle must agree, of both generations."""
 
 from tests.equality.generated import GENERATED
+from tests.equality.habits import HABITS
 from tests.equality.public import PUBLIC
 from tests.equality.roles import ROLES
 from tests.equality.sample import FIRST_WHEN, Sample, Step, texts
@@ -207,7 +208,7 @@ FOLDERS = (
     ),
 )
 
-SAMPLES = (*JOURNALS, *FOLDERS, *PUBLIC, *ROLES, *GENERATED)
+SAMPLES = (*JOURNALS, *FOLDERS, *PUBLIC, *HABITS, *ROLES, *GENERATED)
 # What every run of the tests compares on; `make equality` takes all.
 IN_SHORT = {"shop", "pieces-of-every-kind", "one-second"}
 SLICE = tuple(sample for sample in (*JOURNALS, *FOLDERS) if sample.name in IN_SHORT)
