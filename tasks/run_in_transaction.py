@@ -15,12 +15,14 @@ from tasks.gate.acting_role import role_left_by
 from tasks.gate.errors import Refused
 from tasks.gate.own_limits import part_of
 from tasks.gate.plan import Ledger, Migration
+from tasks.gate.running_transaction import isolation
 from tasks.gate.segment import Part
 from tasks.gate.wording import count, listing
 from tasks.statement_failures import CommitUnknown, StatementFailed, failed, statement_failed, transaction_ended
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 BEGIN = "begin"
+LEVELS = ("serializable", "repeatable read", "read committed", "read uncommitted")
 LOCK_LEDGER = "lock table {ledger} in access exclusive mode"
 
 
@@ -78,9 +80,10 @@ def run_in_transaction(
     scripts = ledger_head_after is not None
     for migration in pending:
         _refuse_unsendable(migration)
+    running = [part_of(m.tag, m.statements) for m in pending] if parts is None else parts
     try:
         writer.create(connection)
-        connection.execute(BEGIN)
+        connection.execute(_begin(running))
         if lock_ledger:
             ledger = sql.Identifier(writer.schema, writer.table)
             connection.execute(sql.SQL(LOCK_LEDGER).format(ledger=ledger))
@@ -96,7 +99,7 @@ def run_in_transaction(
         raise
     try:
         by_tag = {migration.tag: migration for migration in pending}
-        for part in [part_of(m.tag, m.statements) for m in pending] if parts is None else parts:
+        for part in running:
             _run(connection, by_tag[part.tag], part, observer)
             _refuse_another_transaction(connection, by_tag[part.tag], part, transaction)
             if part.whole and not scripts:
@@ -112,6 +115,12 @@ def run_in_transaction(
     _commit(connection, transaction)
     with suppress(psycopg.Error):  # the COMMIT is in, whatever becomes of the session
         become(connection, ourselves, local=False)
+
+
+def _begin(parts: Sequence[Part]) -> str:
+    """A level that the first statement sets comes too late there: the ledger is locked and read before it."""
+    level = isolation([statement.text for statement in parts[0].statements]) if parts else ""
+    return f"{BEGIN} isolation level {level}" if level in LEVELS else BEGIN
 
 
 def _refuse_unsendable(migration: Migration) -> None:

@@ -8,8 +8,8 @@ from tasks.gate.acting_role import role_left
 from tasks.gate.alone import alone
 from tasks.gate.own_limits import LIMITS, is_harmless
 from tasks.gate.plan import Problem
+from tasks.gate.running_transaction import ENDS, modes
 from tasks.gate.segment import Alone, Kind
-from tasks.gate.segments import ENDS
 from tasks.gate.sql import ParsedStatement, Unreadable
 from tasks.gate.statements.transactions import transaction_rule
 
@@ -82,6 +82,8 @@ def _foreign(statement: ParsedStatement, savepoints: set[str]) -> Iterator[_Refu
 def _refusals(statement: ParsedStatement, major: int, *, one_transaction: bool) -> list[_Refusal]:
     if statement.kind == "transaction_stmt":
         verdict = _transaction(statement.node, one_transaction=one_transaction)
+    elif statement.kind == "variable_set_stmt":
+        verdict = _set(statement.node) if one_transaction else None
     elif judge := JUDGES.get(statement.kind):
         verdict = judge(statement.node)
     else:
@@ -131,7 +133,7 @@ def _transaction(node: Any, *, one_transaction: bool) -> _Refusal | None:
             " would no longer belong together",
             f"remove {word}: every migration runs in a transaction already",
         )
-    if node.options:
+    if any(mode != ("transaction_read_only", "0") for mode in modes(node.options)):
         return _Refusal(
             "transaction-control",
             f"{word} with options, which Drizzle's own migrator ignores or fails on",
@@ -155,7 +157,7 @@ def _set(node: Any) -> _Refusal | None:
         return None
     return _Refusal(
         "transaction-control",
-        "SET TRANSACTION comes too late: every migration runs in a transaction that has begun already",
+        "SET TRANSACTION comes too late: a rollback runs in a transaction that has begun already",
         "remove it",
     )
 
@@ -215,5 +217,4 @@ JUDGES: dict[str, Callable[[Any], _Refusal | None]] = {
     "drop_subscription_stmt": lambda _: _outside("DROP SUBSCRIPTION"),
     "copy_stmt": _copy,
     "discard_stmt": _discard,
-    "variable_set_stmt": _set,
 }

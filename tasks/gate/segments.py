@@ -1,24 +1,22 @@
 """Splits a plan into segments where PostgreSQL leaves no choice; a plan without such a place stays in one transaction.
 
-A segment ends where a file says BEGIN or COMMIT, around a statement that no transaction takes, and where an enum value
-is used that the transaction itself would have added. A migration's ledger row belongs to the segment that makes it
-whole.
+A segment ends where a file ends the tool's transaction or begins another, around a statement that no transaction takes,
+and where an enum value is used that the transaction itself would have added. A migration's ledger row belongs to the
+segment that makes it whole.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tasks.gate import sql
 from tasks.gate.alone import alone
 from tasks.gate.new_values import NewValues
 from tasks.gate.own_limits import mixes
 from tasks.gate.places import first_line
 from tasks.gate.plan import Migration
+from tasks.gate.running_transaction import Meaning, Places, places, without_effect
 from tasks.gate.segment import Alone, Part, Segment, Statement
 from tasks.gate.sql import ParsedStatement
-
-ENDS = ("TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_COMMIT")
 
 Read = Sequence[tuple[Migration, Sequence[ParsedStatement]]]  # of each pending migration, in the order of execution
 
@@ -33,27 +31,26 @@ def segments(read: Read, major: int) -> tuple[Segment, ...]:
         read: the pending migrations with their statements, as `sql.read` gives them.
         major: production's major version.
     """
-    breaks = dict(_new_value_breaks(read, major))
-    if not breaks and not any(_ends(s) or alone(s, major) for _, found in read for s in found):
+    found_places = places(read)
+    breaks = dict(_new_value_breaks(read, major, found_places))
+    cuts = any(place.meaning is Meaning.CUTS for place in found_places.values())
+    if not breaks and not cuts and not any(alone(s, major) for _, found in read for s in found):
         return ()
     cutting = _Cutting()
     for migration, found in read:
-        for item in _items(migration, found, breaks, major):
+        for item in _items(migration, found, breaks, major, found_places):
             cutting.take(migration.tag, item)
         cutting.whole(migration.tag)
     return cutting.done()
 
 
 def split_sentences(read: Read, major: int) -> tuple[str, ...]:
-    """Why the plan is split at each enum value, for the approver: the other places speak for themselves."""
-    return tuple(dict(_new_value_breaks(read, major)).values())
+    """Why the plan is split at each enum value, and what is left out: the other places speak for themselves."""
+    found = places(read)
+    return (*dict(_new_value_breaks(read, major, found)).values(), *without_effect(read, found))
 
 
-def _ends(statement: ParsedStatement) -> bool:
-    return statement.kind == "transaction_stmt" and sql.enum(statement.node, "kind") in ENDS
-
-
-def _new_value_breaks(read: Read, major: int) -> Iterator[tuple[tuple[str, int], str]]:
+def _new_value_breaks(read: Read, major: int, found_places: Places) -> Iterator[tuple[tuple[str, int], str]]:
     """What becomes `Breaks`.
 
     The whole migration goes into the new transaction where it can: then each migration stays whole with its row.
@@ -61,7 +58,7 @@ def _new_value_breaks(read: Read, major: int) -> Iterator[tuple[tuple[str, int],
     values = NewValues(major)
     for migration, found in read:
         for number, statement in enumerate(found):
-            if _ends(statement) or alone(statement, major):
+            if found_places[migration.tag, number].meaning is Meaning.CUTS or alone(statement, major):
                 values.committed()
                 continue
             if used := values.used_by(statement):
@@ -83,7 +80,9 @@ class _Item(NamedTuple):
     alone: Alone | None = None
 
 
-def _items(migration: Migration, found: Sequence[ParsedStatement], breaks: Breaks, major: int) -> Iterator[_Item]:
+def _items(
+    migration: Migration, found: Sequence[ParsedStatement], breaks: Breaks, major: int, found_places: Places
+) -> Iterator[_Item]:
     """The pieces of one file, cut into statements only where a segment ends within the piece; empty ones left out."""
     index = -1
     for piece in range(len(migration.statements)):
@@ -92,19 +91,23 @@ def _items(migration: Migration, found: Sequence[ParsedStatement], breaks: Break
         if not here:
             continue
         ends = [(migration.tag, number) in breaks for number, _ in here]
-        cut = any(ends[1:]) or mixes([s for _, s in here]) or any(_ends(s) or alone(s, major) for _, s in here)
-        if not cut:
+        meanings = [found_places[migration.tag, number].meaning for number, _ in here]
+        own = Meaning.ENDS_WITH_PIECE in meanings
+        special = any(meaning in (Meaning.CUTS, Meaning.IDLE) for meaning in meanings)
+        if not (any(ends[1:]) or mixes([s for _, s in here]) or special or any(alone(s, major) for _, s in here)):
             line = first_line(migration.statements, piece)
             text = migration.statements[piece]
-            yield _Item(ends[0], Statement(tag=migration.tag, index=index, line=line, text=text))
-            continue
-        for offset, (_, s) in enumerate(here):
-            index += offset > 0
-            if _ends(s):
-                yield _Item(ends_before=True)
-            else:
-                own = Statement(tag=migration.tag, index=index, line=s.line, text=s.text)
-                yield _Item(ends[offset], own, alone(s, major))
+            yield _Item(ends[0] or own, Statement(tag=migration.tag, index=index, line=line, text=text))
+        else:
+            for offset, (_, s) in enumerate(here):
+                index += offset > 0
+                if meanings[offset] is Meaning.CUTS:
+                    yield _Item(ends_before=True)
+                elif meanings[offset] is not Meaning.IDLE:
+                    sent = Statement(tag=migration.tag, index=index, line=s.line, text=s.text)
+                    yield _Item(ends[offset] or (own and not offset), sent, alone(s, major))
+        if own:
+            yield _Item(ends_before=True)
 
 
 @dataclass

@@ -12,11 +12,12 @@ from typing import NamedTuple
 from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.postgres import cleanse_environment
 from tasks.clients.programs import Programs, all_installed, embedded_programs
-from tasks.drizzle.folder import read_folder
+from tasks.drizzle.folder import holds, read_folder
 from tasks.gate.errors import GateError
 from tests.equality.bench import Bench
 from tests.equality.compare import compare
 from tests.equality.daily import one_by_one
+from tests.equality.histories import histories
 from tests.equality.node import Drizzle, NoNode
 from tests.equality.prerequisites import stand_ins
 from tests.equality.samples import SAMPLES
@@ -45,6 +46,9 @@ def main(arguments: list[str]) -> int:
     for folder in given.folder:
         if not folder.is_dir():
             print(f"{folder} is no folder", file=sys.stderr)
+            return 2
+        if not any(map(holds, histories(folder))):
+            print(f"{folder}: no Drizzle migrations in it or below it", file=sys.stderr)
             return 2
     cleanse_environment()
     with tempfile.TemporaryDirectory(prefix="gate-equality-") as room, ExitStack() as closing:
@@ -77,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.equality", description=__doc__)
     add = parser.add_argument
     add("--only", default="", help="of our own samples those whose name contains this")
-    add("folder", nargs="*", type=Path, help="a folder of migrations; our own samples when none is given")
+    add("folder", nargs="*", type=Path, help="of migrations, or a project with some below; none: our own samples")
     add("--schema", default="drizzle", help="of the ledger, for the folders given")
     add("--table", default="__drizzle_migrations", help="of the ledger, for the folders given")
     add("--kit", action="store_true", help="let drizzle-kit migrate a database, too")
@@ -90,8 +94,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _subjects(given: argparse.Namespace, room: Path) -> Iterator[Subject]:
-    for folder in given.folder:
-        yield Subject(str(folder), folder.resolve(), given.schema, given.table, given.kit, not given.whole)
+    for project in given.folder:
+        for folder in histories(project):
+            yield Subject(str(folder), folder.resolve(), given.schema, given.table, given.kit, not given.whole)
     if given.folder or given.silent_failures:
         return
     for number, sample in enumerate(sample for sample in SAMPLES if given.only in sample.title):
@@ -116,7 +121,7 @@ def _inspect(folder: Path) -> Programs:
 
 def _text(folder: Path) -> str:
     files = [*folder.glob("*.sql"), *folder.glob("*/*.sql")]
-    return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+    return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
 
 
 def _line(given: argparse.Namespace, subject: Subject, server: EmbeddedServer, tools: dict[int, Drizzle]) -> bool:

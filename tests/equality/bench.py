@@ -29,6 +29,7 @@ from tests.equality.node import Drizzle, DrizzleFailed
 
 DUMP_S = 300
 ROLES = "select rolname from pg_roles where rolname !~ '^pg_'"
+OWN_SETTINGS = "select distinct rolname from pg_db_role_setting join pg_roles r on r.oid = setrole"
 
 Rows = tuple[tuple[str, int | None, str | None], ...]  # of the ledger: hash, created_at, name
 _numbers = itertools.count(1)
@@ -83,10 +84,16 @@ class Bench:
             yield url
         finally:
             self.server.drop_database(name)
-            with postgres.connect(self.server.url(), purpose="equality") as connection:
-                if made := sorted(self._roles() - before):
-                    names = sql.SQL(", ").join(map(sql.Identifier, made))
-                    connection.execute(sql.SQL("drop owned by {0} cascade; drop role {0}").format(names))
+            self._forget(before)
+
+    def _forget(self, before: set[str]) -> None:
+        """Take back what a history did to the whole cluster: roles that it made, settings of those that were there."""
+        with postgres.connect(self.server.url(), purpose="equality") as connection:
+            if made := sorted(self._roles() - before):
+                names = sql.SQL(", ").join(map(sql.Identifier, made))
+                connection.execute(sql.SQL("drop owned by {0} cascade; drop role {0}").format(names))
+            for (role,) in connection.execute(OWN_SETTINGS).fetchall():
+                connection.execute(sql.SQL("alter role {} reset all").format(sql.Identifier(role)))
 
     def by_drizzle(self, folder: Path, url: SecretStr) -> End:
         """The official migrator."""

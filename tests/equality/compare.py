@@ -57,7 +57,7 @@ def compare(bench: Bench, folder: Path, *, halves: bool = True, kit: bool = Fals
     except DrizzleFailed as failure:
         return _unreadable(folder, failure)
     except GateError as error:
-        return Found(differences=[f"Gate cannot read what Drizzle reads: {error.message}"])
+        return _only_drizzle_reads(bench, folder, error)
     expected = _reference(bench, found, folder)
     if expected.silent:
         found.notes.append(f"Drizzle says success and leaves undone: {', '.join(expected.after.pending[:3])}")
@@ -79,6 +79,17 @@ def _unreadable(folder: Path, failure: DrizzleFailed) -> Found:
     except GateError as error:
         return Found("same", notes=[f"neither can read it: {error.message}"])
     return Found(differences=[f"Drizzle cannot read what Gate reads: {failure.said or failure.code}"])
+
+
+def _only_drizzle_reads(bench: Bench, folder: Path, error: GateError) -> Found:
+    """Gate refuses the files as such, before any database; better where Drizzle fails at them, or they are no SQL of
+    PostgreSQL's."""
+    with bench.database() as url:
+        end = bench.by_drizzle(folder, url)
+    notes = [f"Gate refuses the folder: {error.message}", f"Drizzle: {end}"]
+    if end.code or error.nouns.get("kind") == "journal-dialect":
+        return Found("better", notes=notes)
+    return Found(differences=["Gate cannot read what Drizzle applies", *notes])
 
 
 def _reading(bench: Bench, path: Path) -> Iterator[str]:

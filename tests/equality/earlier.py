@@ -14,12 +14,20 @@ def first(folder: Path, count: int, into: Path) -> Path:
     The files of the later ones stay where the journal decides, as orphans, which both tools ignore.
     """
     found = read_folder(folder)
-    shutil.copytree(folder, into)
+    _copy(folder, into)
     if found.generation == 0:
         return _listed(into, (into / "meta/_journal.json").read_text(), count)
     for migration in found.migrations[count:]:
         shutil.rmtree(into / migration.tag)
     return into
+
+
+def _copy(folder: Path, into: Path) -> None:
+    """Writable, whatever the folder itself is; links that lead nowhere are left out."""
+    shutil.copytree(folder, into, copy_function=shutil.copyfile, ignore_dangling_symlinks=True)
+    for path in (into, *into.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o755)
 
 
 def first_half(folder: Path, into: Path) -> Path | None:

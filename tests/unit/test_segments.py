@@ -120,12 +120,29 @@ def test_a_statement_in_the_middle_of_a_piece_is_cut_out_of_it_and_keeps_its_lin
     assert segments[1].statements[0].line + text.text[: text.text.index("CREATE")].count("\n") == 3
 
 
-def test_begin_and_commit_of_a_file_make_its_own_segment_and_are_not_sent() -> None:
+def test_a_begin_is_only_a_warning_in_the_transaction_of_the_run_and_a_commit_ends_that_one() -> None:
     assert told(split("select 1;", "BEGIN; select 2; COMMIT;", "select 3;")) == [
-        ("transaction", ["select 1"], ("0000_x",)),
-        ("transaction", ["select 2"], ("0001_x",)),
+        ("transaction", ["select 1", "select 2"], ("0000_x", "0001_x")),
         ("transaction", ["select 3"], ("0002_x",)),
     ]
+    assert split("select 1;", "BEGIN; select 2;", "select 3;") == ()
+    assert told(split("select 1; COMMIT AND CHAIN; BEGIN; select 2; COMMIT; COMMIT;")) == [
+        ("transaction", ["select 1"], ()),
+        ("transaction", ["select 2"], ("0000_x",)),
+    ]
+
+
+def test_what_holds_until_commit_holds_for_nothing_behind_one_but_its_own_piece() -> None:
+    files = ("select 1; COMMIT;", "SET LOCAL search_path TO a;", "SET LOCAL search_path TO b; select 2;", "select 3;")
+    assert told(split(*files)) == [
+        ("transaction", ["select 1"], ("0000_x",)),
+        ("transaction", [], ("0001_x",)),
+        ("transaction", ["SET LOCAL search_path TO b; select 2"], ("0002_x",)),
+        ("transaction", ["select 3"], ("0003_x",)),
+    ]
+    (said,) = read_migrations(pending(*files), 18).notes
+    assert said.startswith("0001_x.sql, line 1: has no effect and is not sent: an earlier COMMIT has ended")
+    assert len(split("select 1; COMMIT; BEGIN;", "SET LOCAL search_path TO a;", "select 3;")) == 2
 
 
 def test_the_trick_with_commit_around_an_index_is_three_segments() -> None:

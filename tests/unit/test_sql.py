@@ -76,7 +76,6 @@ def test_what_only_looks_like_transaction_control_is_no_false_alarm(text: str) -
         ("PREPARE TRANSACTION 'x'", "PREPARE TRANSACTION"),
         ("COMMIT PREPARED 'x'", "COMMIT PREPARED"),
         ("ROLLBACK PREPARED 'x'", "ROLLBACK PREPARED"),
-        ("SET TRANSACTION READ ONLY", "SET TRANSACTION"),
     ],
 )
 def test_transaction_control_is_refused_by_its_name(text: str, word: str) -> None:
