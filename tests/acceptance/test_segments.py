@@ -33,7 +33,7 @@ RELEASE = {
         "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS orders_note ON orders (note, id);",
         "UPDATE orders SET total = total - 10;",
     ),
-    "own_begin": ("BEGIN; CREATE TABLE notes (id int); INSERT INTO notes VALUES (1); COMMIT;",),
+    "own_begin": ("COMMIT; BEGIN; CREATE TABLE notes (id int); INSERT INTO notes VALUES (1); COMMIT;",),
     "drop": ("DROP INDEX CONCURRENTLY orders_old;",),
     "reindex": ("REINDEX INDEX CONCURRENTLY orders_kept;",),
     "detach": ("ALTER TABLE visits DETACH PARTITION visits_old CONCURRENTLY;",),
