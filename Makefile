@@ -75,7 +75,7 @@ rollbacks: setup
 
 # Cancel, kill, drain, lost servers, zombies, canaries in every secret: twenty minutes, for changes to flows/offering.py.
 engine-failures: setup
-	ENGINE_FAILURES=1 $(BIN)/python -m pytest tests/acceptance/test_engine.py tests/acceptance/test_engine_servers.py tests/acceptance/test_canaries.py tests/acceptance/test_prefect.py
+	ENGINE_FAILURES=1 $(BIN)/python -m pytest tests/acceptance/test_engine.py tests/acceptance/test_engine_servers.py tests/acceptance/test_canaries.py tests/acceptance/test_prefect.py tests/acceptance/test_prefect_csrf.py
 
 lint: setup
 	$(BIN)/ruff check .

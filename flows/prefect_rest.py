@@ -1,4 +1,4 @@
-"""The few calls of Prefect's REST API that need no import of Prefect: start, look, resume."""
+"""The few calls of Prefect's REST API that need no import of Prefect: start, look, resume, keep an artifact."""
 
 import os
 import time
@@ -18,9 +18,17 @@ PAUSE_SECONDS = 1.0
 class PrefectApi:
     """A Prefect server, addressed as PREFECT_API_URL is."""
 
-    def __init__(self, url: str, *, seconds: float = SECONDS) -> None:
+    def __init__(self, url: str, *, seconds: float = SECONDS, credentials: str | None = None) -> None:
+        """Asks nobody yet.
+
+        Args:
+            url: as PREFECT_API_URL says it.
+            seconds: how long an answer may take.
+            credentials: user:password; what PREFECT_API_AUTH_STRING says in the environment when None.
+        """
         self._url = url.rstrip("/")
-        user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+        said = os.environ.get("PREFECT_API_AUTH_STRING", "") if credentials is None else credentials
+        user, _, password = said.partition(":")
         self._client = httpx.Client(timeout=seconds, auth=(user, password) if user else None)
         self._client.headers["Prefect-Csrf-Client"] = str(uuid.uuid4())  # looked at only where the server asks for it
 
@@ -82,6 +90,10 @@ class PrefectApi:
             return reply.is_success and reply.json().get("status") == "ACCEPT"
         except (httpx.HTTPError, ValueError):
             return False
+
+    def keep(self, artifact: dict[str, Any]) -> bool:
+        """Keep an artifact beside its run; False when the server does not take it."""
+        return self._send("POST", "/artifacts/", artifact).is_success
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         deadline = time.monotonic() + START_PATIENCE_SECONDS

@@ -1,10 +1,14 @@
 """Prefect as a window: steps as tasks, evidence as artifacts, lines as logs; nothing here can fail a release."""
 
 import contextlib
+import functools
 import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from flows.prefect_rest import PrefectApi
 
 T = TypeVar("T")
 
@@ -69,12 +73,10 @@ def log(sentence: str, about: Mapping[str, object] | None = None) -> None:
 def artifact(title: str, markdown: str) -> None:
     """Evidence beside the run; a server that does not answer in time costs the artifact only."""
     with contextlib.suppress(Exception):
-        import httpx
         from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 
         auth = PREFECT_API_AUTH_STRING.value()
-        secret = auth.get_secret_value() if auth else ""
-        user, _, password = secret.partition(":")
+        server = _server(str(PREFECT_API_URL.value()), auth.get_secret_value() if auth else "")
         key = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
         body: dict[str, Any] = {
             "key": key,
@@ -83,9 +85,12 @@ def artifact(title: str, markdown: str) -> None:
             "description": title,
             "flow_run_id": flow_run_id(),
         }
-        httpx.post(
-            f"{PREFECT_API_URL.value()}/artifacts/",
-            json=body,
-            timeout=ARTIFACT_SECONDS,
-            auth=(user, password) if secret else None,
-        )
+        server.keep(body)
+
+
+@functools.cache
+def _server(url: str, credentials: str) -> "PrefectApi":
+    """One for all artifacts: where the server asks for a token it is fetched once."""
+    from flows.prefect_rest import PrefectApi
+
+    return PrefectApi(url, seconds=ARTIFACT_SECONDS, credentials=credentials)
