@@ -9,6 +9,7 @@ from tasks.clients.child import plain_environment
 from tasks.gate.errors import ConfigurationError
 
 SECONDS = 30.0
+FOREIGN = b"dubious ownership"  # how git refuses the checkout of another user, as CI jobs in images have it
 
 
 def files_at(folder: Path, ref: str) -> dict[str, bytes]:
@@ -28,7 +29,12 @@ def files_at(folder: Path, ref: str) -> dict[str, bytes]:
         archive = _git(folder, "archive", "--format=tar", commit, "--", ".")
     except FileNotFoundError:
         raise ConfigurationError("git is not installed here", hint="install git") from None
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError) as error:
+        if FOREIGN in (getattr(error, "stderr", None) or b""):
+            raise ConfigurationError(
+                f"git does not read the repository around {folder}, because it belongs to another user",
+                hint='in the checkout: git config --global --add safe.directory "$PWD"',
+            ) from None
         raise ConfigurationError(
             f"git knows no commit {ref} around {folder}",
             hint="fetch it first: with actions/checkout, fetch-depth: 0; on GitLab, GIT_DEPTH: 0",

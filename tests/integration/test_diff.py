@@ -1,6 +1,7 @@
 """`gate diff` in a real repository: what a branch adds, where a reviewer should look, and the one comment on GitHub."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def test_a_branch_that_is_not_fetched_is_named_with_what_to_set():
     result = CliRunner().invoke(command, ["--base", "origin/nowhere"])
     assert "git knows no commit origin/nowhere" in str(result.exception)
     assert "fetch-depth: 0" in str(result.exception)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a checkout away")
+@pytest.mark.usefixtures("repository")
+def test_a_checkout_of_another_user_is_named_as_such_with_the_remedy():
+    os.chown(".", 65534, 65534)
+    os.chown(".git", 65534, 65534)
+    result = CliRunner().invoke(command, ["--base", "main"])
+    assert "it belongs to another user" in str(result.exception)
+    assert "safe.directory" in str(result.exception)
 
 
 @pytest.fixture
