@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     stack.enter_context(temporary_folder_in_memory())  # workers inherit it from the process that starts them
     config.add_cleanup(stack.close)
     cleanse_environment()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background: every child would ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(("GATE_", "PREFECT_"))]:
         del os.environ[name]
 
@@ -39,14 +42,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def production_server() -> Iterator[EmbeddedServer]:
     """The cluster that stands for production."""
-    with EmbeddedServer(settings=FAST) as server:
+    with EmbeddedServer(settings=FAST, iterations=1) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def staging_server() -> Iterator[EmbeddedServer]:
     """Another cluster, with another system identifier."""
-    with EmbeddedServer(settings=FAST) as server:
+    with EmbeddedServer(settings=FAST, iterations=1) as server:
         yield server
 
 

@@ -25,9 +25,7 @@ START_S = 60.0  # a cluster that is not ready after this long will not be, in se
 STOP_S = 10.0  # an immediate shutdown ends its backends itself after 5 s, in seconds
 SOCKET_PORT = 5432  # without TCP the port is only a part of the socket's name
 NO_INSTRUCTIONS_SINCE = 14
-FEWER_ITERATIONS_SINCE = 16
-# The password is 192 random bits: hashing it 4,096 times protects nothing, and costs 3 ms of every connection.
-FEWER_ITERATIONS = "--set=scram_iterations=1"
+ITERATIONS_SINCE = 16
 # What a failing server or initdb says: its complaints, without what it says about itself and its advice.
 COMPLAINT = re.compile(r"(?:FATAL|ERROR|PANIC|WARNING|error|LOG):\s+((?!starting |database system|listening ).+)")
 ALWAYS = {
@@ -95,7 +93,12 @@ class Cluster:
 
 @contextmanager
 def running_cluster(
-    programs: Programs, settings: Mapping[str, str], *, port: int = SOCKET_PORT, superuser: str = "postgres"
+    programs: Programs,
+    settings: Mapping[str, str],
+    *,
+    port: int = SOCKET_PORT,
+    superuser: str = "postgres",
+    iterations: int | None = None,
 ) -> Iterator[Cluster]:
     """A new cluster with these settings; ended and deleted when the block is left.
 
@@ -104,6 +107,8 @@ def running_cluster(
         settings: postgresql.conf, name to value.
         port: TCP port, or a part of the socket's name when `listen_addresses` is empty.
         superuser: name of the bootstrap role.
+        iterations: how often its password is hashed. It is 192 random bits, so once is enough, and each of 4,096 rounds
+            is paid at every connection; but clients in Go and Java refuse fewer.
 
     Raises:
         ConfigurationError: initdb or the server failed; carries the end of what they said.
@@ -111,7 +116,7 @@ def running_cluster(
     programs = for_server(programs)
     password = SecretStr(secrets.token_urlsafe(24))
     with cluster_folder() as folder, socket_folder(folder) as socket:
-        _initialise(programs, folder, superuser, password)
+        _initialise(programs, folder, superuser, password, iterations)
         everything = {**ALWAYS, "unix_socket_directories": str(socket), "port": str(port), **settings}
         with (folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = '{_quoted(value)}'\n" for name, value in everything.items())
@@ -122,7 +127,7 @@ def running_cluster(
             cluster.stop()
 
 
-def _initialise(programs: Programs, folder: Path, superuser: str, password: SecretStr) -> None:
+def _initialise(programs: Programs, folder: Path, superuser: str, password: SecretStr, iterations: int | None) -> None:
     pwfile = folder / "pwfile"
     pwfile.touch(0o600)
     pwfile.write_text(password.get_secret_value(), encoding="utf-8")
@@ -132,7 +137,7 @@ def _initialise(programs: Programs, folder: Path, superuser: str, password: Secr
         *("-D", str(folder / "data"), "-U", superuser, "-E", "UTF8", "--locale=C", "-A", "scram-sha-256"),
         *(f"--pwfile={pwfile}", "--no-sync"),
         *(["--no-instructions"] if programs.major >= NO_INSTRUCTIONS_SINCE else []),
-        *([FEWER_ITERATIONS] if programs.major >= FEWER_ITERATIONS_SINCE else []),
+        *([f"--set=scram_iterations={iterations}"] if iterations and programs.major >= ITERATIONS_SINCE else []),
     ]
     made = _spawn(argv, folder, signal.SIGTERM)
     try:

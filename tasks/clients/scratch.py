@@ -133,7 +133,7 @@ def scratch_server(
             yield ScratchServer(url, version_num, None, own=False, made=made)
         return
     assert programs is not None, "a throw-away cluster needs programs"
-    with running_cluster(programs, {**SETTINGS, **(settings or {})}, superuser=superuser) as cluster:
+    with running_cluster(programs, {**SETTINGS, **(settings or {})}, superuser=superuser, iterations=1) as cluster:
         url = cluster.url("postgres")
         with postgres.connect(url, purpose="scratch") as connection:
             version_num = connection.info.server_version
