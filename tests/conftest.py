@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     stack.enter_context(temporary_folder_in_memory())  # workers inherit it from the process that starts them
     config.add_cleanup(stack.close)
     cleanse_environment()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background: every child would ignore it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background job every child would ignore it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(("GATE_", "PREFECT_"))]:
         del os.environ[name]
