@@ -20,6 +20,10 @@ PERSON_SECONDS = 3.0
 PATIENCE_SECONDS = 5.0  # a store that is away for longer is not decided into behind the person's back
 
 UNSURE = "whether your answer was recorded is not known; `gate status` and the message will show it"
+TOO_EARLY = (
+    "Slack has shown you this message a moment before the record names it: nothing was decided; press again in a few "
+    "seconds, here or in the newer message should one take its place"
+)
 UNKNOWN = "this button belongs to no release that the gate knows; nothing was decided"
 
 log = logging.getLogger("gate.web")
@@ -62,8 +66,10 @@ def mismatch(press: Press, bound: Bound, channel: str) -> str:
     message holds.
     """
     binding = bound.binding
-    if binding.voided or not binding.ts:
+    if binding.voided:
         return "this message was replaced by a newer one, whose buttons count; nothing was decided"
+    if not binding.ts:
+        return TOO_EARLY  # where its buttons are is not known yet, so neither is where they were pressed
     if binding.app and press.app != binding.app:  # one that Slack did not name is proved by its own signing secret
         return "the press came through another app; nothing was decided"
     if not press.team or press.team != binding.team:

@@ -52,6 +52,19 @@ def test_a_post_that_may_have_arrived_is_void_and_posted_anew_under_another_id(h
     assert len(here.decisions()) == 1
 
 
+@pytest.mark.parametrize("action", ["gate_approve", "gate_reject"])
+def test_a_press_before_the_record_names_the_message_decides_nothing_and_is_told_so(here: Stage, action: str):
+    here.slack.answers_late["chat.postMessage"] = 1.0
+    here.ask()
+    wait_until(lambda: bool(here.slack.top()), "the message to be shown")
+    assert send(here.address, here.slack.payload(here.slack.top()[-1], JON, action)).status_code == 200
+    assert "nothing was decided; press again in a few seconds" in here.told()
+    assert here.notes() == ["posting"]
+    assert here.press(action).status_code == 200  # a few seconds later: the same message, the same button
+    wait_until(lambda: bool(here.decisions() or here.slack.views), "the answer to count")
+    assert len(here.slack.top()) == 1
+
+
 def test_slack_that_asks_to_wait_is_waited_for(here: Stage):
     here.slack.throttles("chat.postMessage", seconds=1)
     here.ask()

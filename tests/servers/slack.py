@@ -62,6 +62,7 @@ class Workspace(People):
         self.trouble: dict[str, list[Callable[[], tuple[int, Answer, dict[str, str]] | None]]] = {}
         self.acts_then_hangs: set[str] = set()  # carries the call out, and never answers
         self.delay: dict[str, float] = {}
+        self.answers_late: dict[str, float] = {}  # carries the call out, and answers after so many seconds
         self.away = False
         self.knocks = 0  # while it was away
         self.lock = threading.RLock()
@@ -109,6 +110,7 @@ class Workspace(People):
                 return 200, {"ok": False, "error": "invalid_auth"}, {}
             act = getattr(self, "_" + method.replace(".", "_"), None)
             said = act(given) if act else {"ok": False, "error": "unknown_method"}
+        time.sleep(self.answers_late.get(method, 0))
         return None if method in self.acts_then_hangs else (200, said, {"X-OAuth-Scopes": self.scopes})
 
     def _auth_test(self, _given: Answer) -> Answer:
