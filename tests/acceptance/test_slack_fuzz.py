@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -13,12 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.acceptance.honest import Honest, policy_text
 from tests.acceptance.slack_serving import Served, serving
 from tests.servers.slack import APP, CHANNEL, TEAM, Workspace, headers_for, workspace
 
 pytestmark = pytest.mark.xdist_group("slack-fuzz")  # they share one endpoint, and its memory
 EXAMPLES = 3400 if os.environ.get("PRESSES") else 30  # of each of the three
 GROWTH_MEGABYTES = 25.0
+HONEST_SECONDS = 3.0  # then Slack tells a person that it failed
 
 anything = settings(
     max_examples=EXAMPLES,
@@ -56,10 +59,44 @@ heads = st.dictionaries(
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    slack: Workspace
-    with workspace() as slack, serving(slack, tmp_path_factory.mktemp("fuzz")) as found:
+def slack() -> Iterator[Workspace]:
+    found: Workspace
+    with workspace() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "gate.toml").write_text(policy_text())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(slack: Workspace, home: Path) -> Iterator[Served]:
+    with serving(slack, home) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def honest(slack: Workspace, home: Path, served: Served) -> Honest:
+    return Honest(slack, home, served.address)
+
+
+@pytest.fixture
+def meanwhile(honest: Honest) -> Iterator[None]:
+    """Whoever is honest is served while a test sends its rubbish: soon, rightly, and no press of theirs is lost."""
+    with honest.at_work() as seen:
+        began = time.monotonic()
+        yield
+        took = time.monotonic() - began
+    assert seen.wrong == []
+    ordered = sorted(seen.seconds)
+    print(
+        f"\nin {took:.0f} s of fuzz {len(ordered)} honest answers, {seen.presses} of them to presses that are all in "
+        f"the record: median {ordered[len(ordered) // 2]:.3f} s, slowest {ordered[-1]:.3f} s"
+    )
+    assert ordered[-1] < HONEST_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +105,7 @@ def client() -> Iterator[httpx.Client]:
         yield found
 
 
+@pytest.mark.usefixtures("meanwhile")
 @anything
 @given(payload=trees | presses)
 def test_a_signed_payload_of_any_shape_is_answered(served: Served, client: httpx.Client, payload: object):
@@ -79,6 +117,7 @@ def test_a_signed_payload_of_any_shape_is_answered(served: Served, client: httpx
     assert answer.status_code < 500
 
 
+@pytest.mark.usefixtures("meanwhile")
 @anything
 @given(
     path=paths, method=st.sampled_from(["GET", "POST", "PUT", "HEAD", "OPTIONS", "X"]), headers=heads, body=st.binary()
@@ -119,6 +158,7 @@ BYTES = (b"\x00", b"\xff: \xfe\r\n", b"\x16\x03\x01\x02\x00\x01")
 pieces = st.sampled_from([*(line.encode() for line in HEAD_LINES), *BYTES])
 
 
+@pytest.mark.usefixtures("meanwhile")
 @anything
 @given(parts=st.lists(pieces | st.binary(max_size=40), max_size=8))
 def test_bytes_of_any_kind_get_no_5xx_and_end(served: Served, parts: list[bytes]):
