@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from config.settings import Settings
 from flows.ci import ci_job
-from flows.prefect_rest import PrefectApi
+from flows.prefect_rest import START_PATIENCE_SECONDS, PrefectApi
 from tasks import bundle
 from tasks.authors import authors_here
 from tasks.clients import git
 from tasks.clients.object_store import ObjectStore
+from tasks.clients.patience import while_away
 from tasks.clients.stores import open_store
 from tasks.gate.bundle import describe
 from tasks.gate.errors import ConfigurationError
@@ -44,8 +45,10 @@ def start(settings: Settings, waivers: Sequence[Waiver], *, by: str, commit: str
         key: makes the run unique instead of the commit.
         again: start anew when the earlier run of this commit ended without success.
 
+    A store or a Prefect server that is away is asked again for a minute: both may start again at this moment.
+
     Raises:
-        ConfigurationError: no Prefect server, deployment or folder; a commit that is none.
+        ConfigurationError: no Prefect server, store, deployment or folder; a commit that is none.
         Refused: the folder cannot travel.
     """
     from flows.engine import prefect_api
@@ -61,7 +64,7 @@ def start(settings: Settings, waivers: Sequence[Waiver], *, by: str, commit: str
         sent = sent.model_copy(update={"authors": authors_here(settings)})
     store = open_store(settings.store_address) if settings.store_url is not None else None
     if store is not None:
-        bundle.keep(store, settings.target, files, sent)
+        while_away(lambda: bundle.keep(store, settings.target, files, sent), seconds=START_PATIENCE_SECONDS)
     elif not sent.files:
         raise ConfigurationError(
             f"{len(files):,} files are too many to name in a run's parameters",

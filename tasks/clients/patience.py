@@ -35,3 +35,19 @@ def patiently(call: Callable[[], T], *, attempts: int, on: tuple[type[Unreachabl
         except on:
             pause(attempt)
     return call()
+
+
+def while_away(call: Callable[[], T], *, seconds: float) -> T:
+    """Call until the store answers: one that starts again is back within `seconds`.
+
+    Raises:
+        Unreachable: it did not; the last one.
+    """
+    deadline, attempt = time.monotonic() + seconds, 0
+    while True:
+        try:
+            return call()
+        except Unreachable:
+            if time.monotonic() > deadline:
+                raise
+            pause(attempt := attempt + 1)

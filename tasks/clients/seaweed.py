@@ -52,7 +52,10 @@ class SeaweedServer:
         self._admin_key, self._admin_secret = _credentials()
         self.reader_key, self.reader_secret = _credentials()  # may read and list, but not write
         self.endpoint = ""
+        self._ports: list[int] = []
         self._closing = ExitStack()
+        self._ending = ExitStack()  # of the process alone; its files stay
+        self._folder: Path | None = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -66,19 +69,32 @@ class SeaweedServer:
         Raises:
             ConfigurationError: it is not installed, or does not start; with the last line of its log.
         """
-        program = _program()
         with ExitStack() as closing:
-            folder = closing.enter_context(cluster_folder())
+            self._folder = folder = closing.enter_context(cluster_folder())
+            closing.callback(self.crash)
             _write_private(folder / "s3.json", json.dumps({"identities": self._identities()}))
             for left in reversed(range(STARTS)):
-                process = self._spawn(program, folder)
-                closing.callback(_end, process)
-                if self._ready(process):
+                self._ports = _free_ports(2 * len(PORTS))
+                self.endpoint = f"http://127.0.0.1:{self._ports[2 * PORTS.index('s3')]}"
+                if self._runs():
                     break
                 if not left:
-                    raise ConfigurationError(f"SeaweedFS does not start: {_last_words(folder)}", hint="try again")
+                    raise self._failure()
             self._closing = closing.pop_all()
         return self
+
+    def crash(self) -> None:
+        """Kill it; what it stored stays. Safe to call twice."""
+        self._ending.close()
+
+    def launch(self) -> None:
+        """Start it again where it was, on what it had stored when it crashed.
+
+        Raises:
+            ConfigurationError: it does not come up again.
+        """
+        if not self._runs():
+            raise self._failure()
 
     def stop(self) -> None:
         """End it and remove its files; safe to call twice."""
@@ -119,11 +135,19 @@ class SeaweedServer:
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=10),
         )
 
+    def _runs(self) -> bool:
+        assert self._folder is not None, "start() comes first"
+        process = self._spawn(_program(), self._folder)
+        self._ending.callback(_end, process)
+        return self._ready(process)
+
+    def _failure(self) -> ConfigurationError:
+        assert self._folder is not None, "start() comes first"
+        return ConfigurationError(f"SeaweedFS does not start: {_last_words(self._folder)}", hint="try again")
+
     def _spawn(self, program: str, folder: Path) -> "subprocess.Popen[bytes]":
-        ports = _free_ports(2 * len(PORTS))
         named = [f"-{name}.port{kind}" for name in PORTS for kind in ("", ".grpc")]
-        flags = [f"{flag}={port}" for flag, port in zip(named, ports, strict=True)]
-        self.endpoint = f"http://127.0.0.1:{ports[2 * PORTS.index('s3')]}"
+        flags = [f"{flag}={port}" for flag, port in zip(named, self._ports, strict=True)]
         flags += [f"-{name}.localSocket={folder / name}.sock" for name in ("filer", "s3")]  # else left behind in /tmp
         argv = [program, "-logtostderr", "server", f"-dir={folder}", f"-s3.config={folder / 's3.json'}", *FIXED, *flags]
         with (folder / "log").open("ab") as log:

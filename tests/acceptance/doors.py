@@ -228,3 +228,10 @@ def killed(process: "subprocess.Popen[str]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.communicate()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and what those have."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    return [*children, *(pid for child in children for pid in descendants(child))]

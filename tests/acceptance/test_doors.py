@@ -5,15 +5,18 @@ killed and started again while it waits.
 """
 
 import shutil
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from flows.demo.prefect_server import PrefectServer
 from tasks.clients.address import parameters
+from tasks.clients.embedded import EmbeddedServer
 from tasks.clients.seaweed import SeaweedServer
-from tests.acceptance.doors import Doors, killed, open_doors
+from tests.acceptance.doors import Doors, descendants, killed, open_doors
 from tests.acceptance.prefect_runs import ask, cancel, state, until, watched
 from tests.acceptance.project import Project
 from tests.servers import github, slack
@@ -102,23 +105,58 @@ def test_an_approval_that_nobody_gives_expires_and_exits_with_4(doors: Doors):
 
 
 @all_doors
-def test_every_process_may_be_killed_while_it_waits(doors: Doors, prefect: PrefectServer):
+@pytest.mark.parametrize("answer", ["gate_approve", "gate_reject", "nobody"])
+def test_every_process_may_be_killed_while_it_waits(
+    doors: Doors,
+    prefect: PrefectServer,
+    production_server: EmbeddedServer,  # holds Prefect's rows too
+    staging_server: EmbeddedServer,
+    s3_server: SeaweedServer,
+    answer: str,
+):
+    if answer == "nobody":
+        doors.project.policy += "expires_hours = 0.02\n"
     serving, job = doors.serve(), doors.trigger()
     release = doors.project.waiting_release(120)
+    (run,) = ask(doors.project, "POST", "/flow_runs/filter", _runs_of(doors))
+    until(lambda: state(doors.project, run["id"])["name"] == "Suspended", "the run is suspended")
+    databases = (production_server, staging_server)
+    before = [server.cluster.postmaster.pid for server in databases]
+    family = descendants(serving.pid)
     killed(job)
     killed(serving)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), "what gate serve had started is gone")
     prefect.stop()
     prefect._given_up.clear()
-    job = doors.trigger()  # before the server is back: it asks until it is
+    s3_server.crash()
+    for server in databases:
+        server.cluster.stop()
+    job = doors.trigger()  # before any server is back: it asks until they are
+    time.sleep(5)
+    assert job.poll() is None, "the job does not give up on servers that start again"
+    for server in databases:
+        server.cluster.launch()
+    s3_server.launch()
     prefect.start()
+    assert all(server.cluster.postmaster.pid not in before for server in databases)
     doors.serve()
-    doors.press("gate_approve")
+    if answer == "gate_approve":
+        doors.press(answer)
+    elif answer == "gate_reject":
+        doors.reject("not today")
     ended = doors.ended(job)
-    assert ended.code == 0, ended.all
+    code, status, words = {
+        "gate_approve": (0, "success", "1 migration is in production and verified"),
+        "gate_reject": (4, "failure", "not today"),
+        "nobody": (4, "failure", "expired"),
+    }[answer]
+    assert ended.code == code, ended.all
     assert f"release {release}" in ended.out
-    until(lambda: "1 migration is in production and verified" in doors.message().text, "Slack shows the end")
-    assert "note" in doors.project.columns()
-    assert doors.statuses()[-1][0] == "success"
+    assert words in ended.out
+    until(lambda: words in doors.message().text, "Slack shows the end")
+    assert doors.message().buttons == {}
+    assert ("note" in doors.project.columns()) == (code == 0)
+    assert doors.statuses()[-1][0] == status
     assert len(ask(doors.project, "POST", "/flow_runs/filter", _runs_of(doors))) == 1
 
 
