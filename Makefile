@@ -25,7 +25,7 @@ test: setup
 
 # Every kill point with a release of its own: ten minutes, for changes to a step.
 kill-matrix: setup
-	KILL_MATRIX=1 $(BIN)/python -m pytest tests/acceptance/test_killed.py tests/integration/test_recover.py tests/integration/test_demo.py $(TEST_ARGS)
+	KILL_MATRIX=1 $(BIN)/python -m pytest tests/acceptance/test_killed.py tests/acceptance/test_drill.py tests/integration/test_recover.py tests/integration/test_demo.py $(TEST_ARGS)
 
 # The same for every statement and row of a release in segments: a quarter of an hour.
 segment-kills: setup

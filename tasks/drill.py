@@ -11,10 +11,8 @@ from typing import NamedTuple
 from config.policy import Policy
 from config.settings import Settings
 from tasks.backups import find_backup, list_backups, unreadable_backups
-from tasks.clients.configured_scratch import mark
 from tasks.clients.directory_store import DirectoryStore
 from tasks.clients.object_store import ObjectStore
-from tasks.clients.postgres import connect
 from tasks.drills import keep
 from tasks.gate.drill import Drill
 from tasks.gate.errors import ConfigurationError, GateError, Refused
@@ -124,11 +122,7 @@ def _walk_the_way_back(
             say=shown.say,
             progress=shown.progress,
         )
-        beside = restore_beside(release, manifest, workshop.programs)
-        scratch.made.append(beside.database)
-        if not scratch.own:
-            with connect(scratch.url, purpose="drill") as session:
-                mark(session, beside.database)
+        beside = restore_beside(release, manifest, workshop.programs, made=scratch.is_ours)
         aside = failed_name(RESTORED, name)
         scratch.made.append(aside)
         return swap(release, beside, RESTORED, aside)

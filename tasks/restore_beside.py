@@ -1,7 +1,7 @@
 """Restore the proved backup into a database beside production, on production's own server, and prove it there."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 from psycopg import sql
@@ -59,7 +59,9 @@ def recorded_backup(release: Release) -> Manifest:
     return manifest
 
 
-def restore_beside(release: Release, manifest: Manifest, programs: Programs) -> Beside:
+def restore_beside(
+    release: Release, manifest: Manifest, programs: Programs, *, made: Callable[[str], None] = lambda _name: None
+) -> Beside:
     """Create `<name>_restore_<release>`, restore, compare every fingerprint, analyse, carry the settings over.
 
     Safe to run twice: a finished one is taken from the record; half of one, which a dead process left, is dropped
@@ -69,6 +71,7 @@ def restore_beside(release: Release, manifest: Manifest, programs: Programs) -> 
         release: its id is in the database's name, and its record says when it is ready.
         manifest: the backup.
         programs: pg_restore.
+        made: told the database's name as soon as it is there and before anything is in it.
 
     Raises:
         Refused: the stored bytes are not what the manifest says, or do not restore.
@@ -83,6 +86,11 @@ def restore_beside(release: Release, manifest: Manifest, programs: Programs) -> 
     server = postgres.with_database(url, release.policy.recovery.maintenance_database)
     _drop_leftover(server, name)
     reached("restore:before")
+
+    def prepare(url: SecretStr) -> None:
+        made(name)
+        _extensions(url, manifest)
+
     restored = restore_into(
         store=release.store,
         manifest=manifest,
@@ -90,7 +98,7 @@ def restore_beside(release: Release, manifest: Manifest, programs: Programs) -> 
         database=name,
         programs=programs,
         progress=release.progress,
-        prepare=lambda url: _extensions(url, manifest),
+        prepare=prepare,
     )
     reached("restore:restored")
     rows = _prove(restored.url, manifest, release)

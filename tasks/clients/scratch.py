@@ -86,12 +86,15 @@ class ScratchServer:
         with self._session() as connection:
             try:
                 connection.execute(command)
-                self.made.append(name)  # not before: a name that somebody else took is not ours to drop
-                if not self.own:
-                    mark(connection, name)
+                self._mark(connection, name)  # not before: a name that somebody else took is not ours to drop
             except psycopg.Error as error:
                 raise _not_created(name, like, error) from None
         return self.database_url(name)
+
+    def is_ours(self, name: str) -> None:
+        """Take a database that was created just now for one to drop at the end, also should this process be killed."""
+        with self._session() as connection:
+            self._mark(connection, name)
 
     def drop_database(self, name: str) -> None:
         """Drop a database with all its sessions; no error when it is absent."""
@@ -100,6 +103,11 @@ class ScratchServer:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)) + force)
         if name in self.made:
             self.made.remove(name)
+
+    def _mark(self, connection: postgres.Connection, name: str) -> None:
+        self.made.append(name)
+        if not self.own:
+            mark(connection, name)
 
     def _session(self) -> postgres.Connection:
         return postgres.connect(self.url, purpose="scratch", statement_timeout_ms=TEMPLATE_COPY_MS)
