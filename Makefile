@@ -55,7 +55,7 @@ equality: setup
 
 # From the release event to the commit status, every way: approved, rejected, expired, everything killed while it waits.
 doors: setup
-	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py tests/acceptance/test_prefect_doors.py tests/acceptance/test_prefect.py tests/acceptance/test_windows.py tests/acceptance/test_bad_input.py tests/integration/test_diff_rehearsal.py $(TEST_ARGS)
+	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py tests/acceptance/test_prefect_doors.py tests/acceptance/test_prefect.py tests/acceptance/test_windows.py tests/acceptance/test_conditions.py tests/acceptance/test_bad_input.py tests/integration/test_diff_rehearsal.py $(TEST_ARGS)
 
 # A thousand presses, ten thousand requests of rubbish, whole releases through Slack: minutes, for changes to the doors.
 presses: setup

@@ -27,9 +27,16 @@ select pid, query, '', extract(epoch from clock_timestamp() - xact_start)::float
   from pg_catalog.pg_stat_activity
  where datname = current_database() and backend_type = 'autovacuum worker' and query like '%(to prevent wraparound)'
 """
+# replay_lag is as old as the replica's last reply, which may be 10 s ago while nothing is written, and it stays for as
+# long after the replica has caught up. The replica's own clock says when it replied, so it is believed for no more.
 LAG = """
-select coalesce(application_name, client_addr::text, pid::text), extract(epoch from replay_lag)::float8
-  from pg_catalog.pg_stat_replication where extract(epoch from replay_lag) > %s order by replay_lag desc
+select coalesce(application_name, client_addr::text, pid::text), late
+  from pg_catalog.pg_stat_replication,
+       lateral (select extract(epoch from coalesce(replay_lag, '0') + least(
+           greatest(clock_timestamp() - reply_time, '0'), '10 s'))::float8 as late) as measured
+ where replay_lsn < case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end
+   and late > %s
+ order by late desc
 """
 HIDDEN = """
 select count(*) from pg_catalog.pg_stat_activity
