@@ -26,7 +26,7 @@ SECRETS = (
     "github_webhook_secret",
     "gitlab_token",
 )
-NOT_SETTINGS = {"GATE_KILL_AT"}  # names a point at which the tests kill the process
+NOT_SETTINGS = {"GATE_KILL_AT", "GATE_DEFECT_AT"}  # name points at which the tests kill the process or make it err
 
 
 class SettingsError(Exception):

@@ -19,6 +19,7 @@ from tasks.gate.errors import Busy, ConfigurationError, Fenced, GateError, NotRe
 from tasks.gate.identity import Identity
 from tasks.gate.outcome import Outcome
 from tasks.gate.story import Story
+from tasks.kill_points import reached
 from tasks.preflight import accept_waivers
 from tasks.record import Record
 from tasks.release import Release
@@ -35,6 +36,7 @@ def carry(todo: Checklist, wish: Wish) -> Outcome:
     Raises:
         ConfigurationError, Refused, Busy: nothing was started, and nothing changed.
     """
+    reached("carry:begin")
     accept_waivers(wish.policy, wish.waivers)
     store = open.store_of(wish.settings)
     with ExitStack() as closing:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from flows import prefect_view
+from flows.defect import unexpected
 from flows.terminal import Terminal
 from tasks.gate.errors import GateError
 from tasks.gate.outcome import Outcome
@@ -94,6 +95,9 @@ class Checklist:
             result = act()
         except GateError as error:
             self._done(error.message, began, "stopped")
+            raise
+        except Exception as error:
+            self._done(unexpected(error).message, began, "stopped")
             raise
         except BaseException as stop:
             self._done("interrupted", began, "waits" if prefect_view.is_pause(stop) else "interrupted")

@@ -4,7 +4,6 @@ import importlib
 import json
 import os
 import sys
-import traceback
 from typing import Any
 
 import click
@@ -126,10 +125,10 @@ def _say(error: GateError, arguments: list[str]) -> int:
 
 def _defect(error: Exception) -> int:
     """An error nobody foresaw: the kind and place for whoever mends it, never the values, which may be secret."""
-    from flows.defect import unexpected
+    from flows.defect import places, unexpected
 
     print(f"gate: {unexpected(error).message}", file=sys.stderr)  # noqa: T201
     print("HINT: `gate status` says what state production is in; please report the line above", file=sys.stderr)  # noqa: T201
     if os.environ.get("PYTHONDEVMODE"):
-        traceback.print_exception(error)
+        print(places(error), file=sys.stderr)  # noqa: T201
     return DEFECT

@@ -12,6 +12,7 @@ from config.settings import SettingsError, load
 from flows import prefect_view
 from flows.carry import carry
 from flows.checklist import Checklist, Shown
+from flows.defect import unexpected
 from flows.drill import hold
 from flows.prefect_shown import PrefectShown
 from flows.wish import Wish
@@ -83,6 +84,8 @@ def drill() -> State[Any]:
         outcome = from_error(error)
     except SettingsError as error:
         outcome = Outcome(outcome="misconfigured", sentence=str(error), exit_code=2)
+    except Exception as error:  # noqa: BLE001 - Prefect would keep its text, and values may be secret
+        outcome = from_error(unexpected(error))
     return _as_state(outcome)
 
 
@@ -107,9 +110,12 @@ def run_here(shown: Shown, wish: Wish) -> Outcome:
         except GateError as error:
             failures.append(error)
             return Failed(message=error.message)
+        except Exception as error:  # noqa: BLE001 - raised again below, out of Prefect's sight
+            failures.append(error)
+            return Failed(message=unexpected(error).message)
         return _as_state(ended[-1])
 
-    failures: list[GateError] = []
+    failures: list[Exception] = []
     release_here(return_state=True)
     if failures:
         raise failures[0]
@@ -129,6 +135,8 @@ def _outcome(shown: Shown, **wanted: Any) -> Outcome:
         return from_error(error)
     except SettingsError as error:
         return Outcome(outcome="misconfigured", sentence=str(error), exit_code=2)
+    except Exception as error:  # noqa: BLE001 - Prefect would keep its text, and values may be secret
+        return from_error(unexpected(error))
 
 
 def _same_run(wish: Wish) -> Wish:

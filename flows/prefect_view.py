@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from flows.prefect_rest import PrefectApi
 
+from flows.defect import unexpected
+from tasks.gate.errors import GateError
+
 T = TypeVar("T")
 
 ARTIFACT_SECONDS = 3.0  # a lost server costs an artifact this much, and the release nothing
@@ -51,12 +54,24 @@ def is_pause(error: BaseException) -> bool:
 
 
 def as_task(title: str, act: Callable[[], T]) -> T:
-    """Run a step as a task of this flow run: visible, never retried, never cached, its result kept nowhere."""
+    """Run a step as a task of this flow run: visible, never retried, never cached, its result kept nowhere.
+
+    Prefect keeps the text and the traceback of whatever a task raises, and of what caused it. So a defect leaves the
+    task as the sentence about it, and a refusal without its causes.
+
+    Raises:
+        GateError: what the step raised, or that it met a defect.
+    """
     from prefect import task
     from prefect.cache_policies import NO_CACHE
 
     def step() -> T:
-        return act()
+        try:
+            return act()
+        except GateError as error:
+            raise error from None
+        except Exception as error:  # noqa: BLE001 - values may be secret
+            raise unexpected(error) from None
 
     shown = task(name=title, task_run_name=title, retries=0, cache_policy=NO_CACHE, persist_result=False)(step)
     return shown()

@@ -13,6 +13,7 @@ from tasks.gate.errors import GateError
 from tasks.gate.hearing import hearing
 from tasks.gate.reconcile import OF_TYPE, Deed, Finding, Run, Seen, judge
 from tasks.gate.wording import between
+from tasks.kill_points import reached
 from tasks.record import Record
 from tasks.steps.open import store_of
 from tasks.target_log import TargetLog
@@ -45,6 +46,7 @@ class Reconciler:
         Raises:
             GateError: the store cannot be reached, or the record is damaged.
         """
+        reached("reconcile:look")
         store, target = store_of(self._settings), self._settings.target
         current = TargetLog(store, target).current()
         if current is None or not Record.exists(store, target, current):

@@ -15,6 +15,7 @@ from tasks.gate.errors import ConfigurationError
 from tasks.gate.hearing import hearing
 from tasks.gate.people import person_of
 from tasks.gate.ruling import Answer, Ruling, rule
+from tasks.kill_points import reached
 from tasks.record import PATIENCE_SECONDS, Record
 
 
@@ -67,6 +68,7 @@ def decide(
     Raises:
         ConfigurationError, Unreachable, BrokenChain: the store cannot be used; nobody knows whether it was recorded.
     """
+    reached("decide:begin")
     try:
         record = Record.open(
             store or open_store(settings.store_address), settings.target, release_id, patience_seconds=patience_seconds

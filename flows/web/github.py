@@ -20,6 +20,7 @@ from tasks.clients.github import GitHub
 from tasks.gate.errors import GateError
 from tasks.gate.github_webhook import EVENT, REVIEW, RULE, forgery, read_ask, read_review
 from tasks.github_asks import Ended, answer_asks, keep_ask
+from tasks.kill_points import reached
 
 KEPT_SECONDS = 8.0  # GitHub waits 10, and does not deliver again by itself
 EVERY_SECONDS = 10.0
@@ -77,6 +78,7 @@ def answer_until(serving: Serving, stop: threading.Event) -> None:
     github = partial(_github, serving.settings)
     while not stop.wait(EVERY_SECONDS):
         try:
+            reached("github:look")
             answer_asks(serving.store, serving.settings.target, github, datetime.now(UTC), ended)
             said = ""
         except GateError as error:

@@ -1,12 +1,14 @@
 """Everything that `gate serve` runs beside Prefect: the endpoint, and what follows the record for it."""
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from config.policy import Policy
 from config.settings import Settings
+from flows.defect import unexpected
 from flows.web.application import application
 from flows.web.endpoint import answering
 from flows.web.github import answer_until, github_wanted
@@ -17,6 +19,9 @@ from flows.web.slack_socket import SlackSocket
 from tasks.steps.open import store_of
 
 STOP_SECONDS = 5.0
+PAUSE_SECONDS = 5.0  # after a defect
+
+log = logging.getLogger("gate.web")
 
 
 def doors_wanted(settings: Settings) -> bool:
@@ -59,9 +64,9 @@ def serving_doors(settings: Settings, policy_now: Callable[[], Policy]) -> Itera
 
 @contextlib.contextmanager
 def _beside(run: Callable[[threading.Event], None], wake: threading.Event | None = None) -> Iterator[None]:
-    """A thread that runs until the end of the block."""
+    """A thread that runs until the end of the block, whatever happens in it."""
     stop = threading.Event()
-    thread = threading.Thread(target=run, args=(stop,), name="gate-beside", daemon=True)
+    thread = threading.Thread(target=_again_and_again, args=(run, stop), name="gate-beside", daemon=True)
     thread.start()
     try:
         yield
@@ -70,3 +75,14 @@ def _beside(run: Callable[[threading.Event], None], wake: threading.Event | None
         if wake is not None:
             wake.set()
         thread.join(STOP_SECONDS)
+
+
+def _again_and_again(run: Callable[[threading.Event], None], stop: threading.Event) -> None:
+    """A defect ends one try and is told by its place, because its text may hold secrets; the next may go well."""
+    while not stop.is_set():
+        try:
+            return run(stop)
+        except Exception as error:  # noqa: BLE001
+            log.error("%s; it is begun again", unexpected(error).message)  # noqa: TRY400
+            stop.wait(PAUSE_SECONDS)
+    return None

@@ -17,6 +17,7 @@ from tasks.gate.slack_binding import Binding, bindings, current, paged
 from tasks.gate.slack_message import help_wanted
 from tasks.gate.story import HALTED
 from tasks.gate.wording import parse_moment
+from tasks.kill_points import reached
 from tasks.record import Record
 from tasks.slack_posting import claim, file_plan, page, post, void
 
@@ -73,6 +74,7 @@ class SlackMessages:
         Raises:
             GateError: the store cannot be read.
         """
+        reached("slack:look")
         self._find()
         for followed in list(self._followed.values()):
             if time.monotonic() < followed.next_try:

@@ -24,6 +24,7 @@ from flows.web.slack_place import SlackPlace
 from tasks.clients.slack import LOOPBACK, Slack, SlackAway
 from tasks.gate.errors import GateError
 from tasks.gate.slack_press import NotUnderstood, payload_press
+from tasks.kill_points import reached
 
 FRAME_BYTES = 1 << 20
 LISTEN_SECONDS = 0.5  # how soon the end of the process is noticed
@@ -45,6 +46,7 @@ class SlackSocket:
 
     def run(self, stop: threading.Event) -> None:
         """Listen until told to stop."""
+        reached("slack:socket")
         asyncio.run(self._live(stop))
 
     async def _live(self, stop: threading.Event) -> None:
