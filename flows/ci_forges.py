@@ -6,6 +6,7 @@ from config.settings import Settings
 from flows.ci import ci_job
 from tasks.clients.github import GitHub
 from tasks.clients.gitlab import GitLab
+from tasks.gate.commit_status import context_of
 from tasks.gate.errors import ConfigurationError
 
 
@@ -35,7 +36,7 @@ def set_statuses(settings: Settings, commit: str, state: str, sentence: str) -> 
     Raises:
         GateError: it cannot be told.
     """
-    context, url = f"gate/{settings.target}", ci_job().url
+    context, url = context_of(settings.target), ci_job().url
     if github := github_of(settings):
         word = "pending" if state == "running" else state
         github.set_status(commit, state=word, context=context, sentence=sentence, url=url)

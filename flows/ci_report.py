@@ -10,6 +10,7 @@ import click
 from config.settings import Settings
 from flows.ci import ci_job
 from flows.ci_forges import set_statuses
+from tasks.gate.commit_status import state_of
 from tasks.gate.errors import GateError
 from tasks.gate.outcome import Outcome
 from tasks.gate.plan import Plan
@@ -18,7 +19,6 @@ from tasks.gate.story import Story
 from tasks.gate.wording import moment
 
 SUMMARY_BYTES = 1_000_000  # GitHub takes 1 MiB a step, and shows nothing of more
-STATES = {0: "success", 6: "error"}
 
 
 class CiReport:
@@ -41,6 +41,11 @@ class CiReport:
         """The release waits for a decision; its id is what a decision names."""
         self._status("running", f"{story.id} waits for approval until {moment(story.expires_at)}")
 
+    def left(self, release: str) -> None:
+        """The job is told to stop, and the release is not: whoever looks at the commit reads where to look now."""
+        follow = f"gate status {release}" if release else "gate status"
+        self._status("running", f"the CI job stopped following; the release goes on: {follow}")
+
     def ended(self, outcome: Outcome, release: str, markdown: str, plan: Plan | None) -> None:
         """The release has ended.
 
@@ -50,7 +55,7 @@ class CiReport:
             markdown: its report; empty when the record is out of reach.
             plan: what it was to run, for marks at the lines of its migrations; None when that is not known here.
         """
-        self._status(STATES.get(outcome.exit_code, "failure"), f"{outcome.outcome}: {outcome.sentence}")
+        self._status(state_of(outcome.exit_code), f"{outcome.outcome}: {outcome.sentence}")
         title = f"## {self._settings.target}: {outcome.outcome}\n\n{outcome.sentence}\n\n"
         write_summary(markdown or title)
         _output("release", release)

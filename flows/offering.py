@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from config.policy import Policy
 from config.settings import Settings
 from flows.deployments import drill, recover, release
 from flows.reconcile import EVERY_SECONDS, Reconciler
+from flows.statuses import LeftStatuses
 from tasks.gate.errors import GateError
 
 LOOK_SECONDS = 0.25
@@ -72,11 +73,15 @@ class DrainingRunner(Runner):
         """Leave what is scheduled to others."""
         self._scheduled_run_poller.stopping = True
 
-    async def until_told(self, reconciler: Reconciler) -> None:
-        """Run what is scheduled until a signal comes, then until nothing runs."""
+    async def until_told(self, looks: Mapping[str, Callable[[], object]]) -> None:
+        """Run what is scheduled until a signal comes, then until nothing runs.
+
+        Args:
+            looks: what is to be done again and again meanwhile, by what it looks after.
+        """
         self._told, self._told_in = asyncio.Event(), asyncio.get_running_loop()
         serving = asyncio.create_task(self.start())
-        looking = asyncio.create_task(_reconcile(reconciler))
+        looking = asyncio.create_task(_look_after(looks))
         told = asyncio.create_task(self._told.wait())
         try:
             await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -109,7 +114,11 @@ def offer(settings: Settings, policy: Policy, *, api: str) -> None:
         for made in _made(settings):
             runner.add_deployment(made)
         with _signals(runner), contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(runner.until_told(Reconciler(settings, policy, api=api)))
+            looks = {
+                "the open release": Reconciler(settings, policy, api=api).look,
+                "the status of a commit": LeftStatuses(settings).look,
+            }
+            asyncio.run(runner.until_told(looks))
 
 
 def _made(settings: Settings) -> Iterator[RunnerDeployment]:
@@ -137,12 +146,13 @@ def _signals(runner: DrainingRunner) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-async def _reconcile(reconciler: Reconciler) -> None:
+async def _look_after(looks: Mapping[str, Callable[[], object]]) -> None:
     while True:
         await asyncio.sleep(EVERY_SECONDS)
-        try:
-            await asyncio.to_thread(reconciler.look)
-        except GateError as error:
-            log.warning("the open release could not be looked after: %s", error.message)
-        except Exception as error:  # noqa: BLE001 - values may be secret, and the next look may go well
-            log.error("the open release could not be looked after: %s", type(error).__name__)  # noqa: TRY400
+        for what, look in looks.items():
+            try:
+                await asyncio.to_thread(look)
+            except GateError as error:
+                log.warning("%s could not be looked after: %s", what, error.message)
+            except Exception as error:  # noqa: BLE001 - values may be secret, and the next look may go well
+                log.error("%s could not be looked after: %s", what, type(error).__name__)  # noqa: TRY400

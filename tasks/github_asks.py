@@ -52,9 +52,9 @@ def answer_asks(
     """
     waiting = []
     asks = _unanswered(store, target, now)
-    stories = _stories(store, target, now, ended) if asks else []
+    known = stories(store, target, now, ended) if asks else []
     for ask in asks:
-        reply = reply_to(ask, [story for commit, story in stories if commit == ask.commit], now)
+        reply = reply_to(ask, [story for commit, story in known if commit == ask.commit], now)
         if reply is None:
             waiting.append(ask)
             continue
@@ -88,8 +88,18 @@ def _unanswered(store: ObjectStore, target: str, now: datetime) -> list[Ask]:
     return [Ask.model_validate_json(store.read(key)) for key in asked]
 
 
-def _stories(store: ObjectStore, target: str, now: datetime, ended: Ended) -> list[tuple[str, Story]]:
-    """The newest releases with their commits, newest first."""
+def stories(store: ObjectStore, target: str, now: datetime, ended: Ended) -> list[tuple[str, Story]]:
+    """The newest releases of a target with their commits, newest first.
+
+    Args:
+        store: where the records lie.
+        target: name of the database.
+        now: the moment of the question.
+        ended: what earlier calls found out; filled.
+
+    Raises:
+        GateError: the store cannot be read.
+    """
     found = []
     for entry in TargetLog(store, target).releases(LOOKED_AT):
         if entry.release not in ended:

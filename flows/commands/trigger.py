@@ -1,5 +1,7 @@
 """`gate trigger`: start the release on the Prefect server, once per commit and target, and follow it if asked to."""
 
+import signal
+
 import click
 
 from flows.options import as_json, print_json, settings_and_policy, waivers, with_waivers
@@ -29,6 +31,7 @@ def command(
 ) -> int:
     """Start the release deployment of this target with the files of this folder; they are what runs, or nothing is."""
     from flows.ci_report import CiReport
+    from flows.commands.run import stop_here
     from flows.following import Follower
     from flows.starting import start, starter
 
@@ -43,6 +46,8 @@ def command(
         return 0
     report = CiReport(settings, started.commit)
     report.begun()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # how CI cancels a job, beside SIGINT
+        signal.signal(number, stop_here)
     follower = Follower(
         started.api,
         started.run,
@@ -54,6 +59,7 @@ def command(
     try:
         outcome = follower.follow(patience * 60)
     except KeyboardInterrupt:
+        report.left(follower.release)
         click.echo("the release goes on without this job; the same command follows it again", err=True)
         raise
     report.ended(outcome, follower.release, _markdown(follower.release), follower.plan)

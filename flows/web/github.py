@@ -7,16 +7,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from config.settings import Settings, SettingsError, load
+from config.settings import Settings
+from flows.github_now import github_now
 from flows.web.github_decision import deciding
 from flows.web.serving import Serving
 from flows.web.work import TooBusyError
-from tasks.clients.github import GitHub
 from tasks.gate.errors import GateError
 from tasks.gate.github_webhook import EVENT, REVIEW, RULE, forgery, read_ask, read_review
 from tasks.github_asks import Ended, answer_asks, keep_ask
@@ -75,7 +74,7 @@ def answer_until(serving: Serving, stop: threading.Event) -> None:
     """Answer what waits, again and again; a store or a GitHub that is away costs a round."""
     said = ""
     ended: Ended = {}
-    github = partial(_github, serving.settings)
+    github = partial(github_now, serving.settings)
     while not stop.wait(EVERY_SECONDS):
         try:
             reached("github:look")
@@ -85,12 +84,3 @@ def answer_until(serving: Serving, stop: threading.Event) -> None:
             if error.message != said:
                 log.warning("deployments that wait on GitHub are not answered yet: %s", error.message)
             said = error.message
-
-
-def _github(settings: Settings) -> GitHub:
-    """GitHub with the token of now: that of an app lasts an hour, and the file that names it is renewed by others."""
-    try:
-        token = load()[0].github_token or settings.github_token
-    except SettingsError:
-        token = settings.github_token
-    return GitHub(settings.github_api_url, settings.github_repository or "", token or SecretStr(""))

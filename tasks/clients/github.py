@@ -9,6 +9,7 @@ import httpx
 from pydantic import SecretStr
 
 from tasks.clients.forge import MISSING, PAGE, Forge, document
+from tasks.gate.commit_status import CommitStatus
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.github_review import Authored, PullReview
 
@@ -92,6 +93,16 @@ class GitHub:
         if answer.status_code == MISSING:
             return False
         return document(self._checked(answer)).get("permission") in WRITERS
+
+    def statuses(self, sha: str) -> Iterator[CommitStatus]:
+        """The statuses of a commit, newest first."""
+        for found in self._pages(f"/repos/{self.repository}/commits/{sha}/statuses?per_page={PAGE}"):
+            yield CommitStatus(
+                state=found["state"],
+                context=found["context"],
+                url=found.get("target_url") or "",
+                created_at=found["created_at"],
+            )
 
     def set_status(self, sha: str, *, state: str, context: str, sentence: str, url: str) -> None:
         """Put a status beside a commit: `pending`, `success`, `failure` or `error`."""

@@ -5,6 +5,7 @@ killed and started again while it waits.
 """
 
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +159,29 @@ def test_every_process_may_be_killed_while_it_waits(
     assert ("note" in doors.project.columns()) == (code == 0)
     assert doors.statuses()[-1][0] == status
     assert len(ask(doors.project, "POST", "/flow_runs/filter", _runs_of(doors))) == 1
+
+
+@all_doors
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_job_that_dies_leaves_no_status_pending_for_ever(doors: Doors, number: signal.Signals):
+    doors.serve()
+    job = doors.trigger()
+    until(lambda: len(doors.statuses()) > 1, "the commit says that its release waits", 150)
+    job.send_signal(number)
+    ended = doors.ended(job, 20)
+    release = doors.project.waiting_release()
+    if number is signal.SIGTERM:
+        assert (ended.code, "the release goes on without this job" in ended.err) == (130, True), ended.all
+        left = f"the CI job stopped following; the release goes on: gate status {release}"
+        assert doors.statuses()[-1] == ("pending", left)
+    before = doors.github.statuses[-1]
+    doors.press("gate_approve")
+    until(lambda: doors.statuses()[-1][0] == "success", "gate serve ends the status", 240)
+    assert doors.statuses()[-1][1] == "released: 1 migration is in production and verified: 0001_note"
+    assert doors.github.statuses[-1]["target_url"] == before["target_url"], "the link to the job stays"
+    count = len(doors.statuses())
+    time.sleep(35)
+    assert len(doors.statuses()) == count, "it is ended once"
 
 
 @all_doors

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -135,6 +136,7 @@ class FakeGitHub:
     def _calls(self) -> tuple[tuple[str, Callable[..., Answer]], ...]:
         return (
             ("GET R/commits/([^/]+)/pulls", lambda s: (200, [self.pulls[n] for n in self.brought_by.get(s, [])])),
+            ("GET R/commits/([^/]+)/statuses", lambda s: (200, [x for x in reversed(self.statuses) if x["sha"] == s])),
             ("GET R/commits/([^/]+)", self._commit),
             ("GET R/git/trees/([^/]+)", self._tree),
             ("GET R/pulls/([0-9]+)/commits", lambda n: (200, [self.commits[s] for s in self.pull_commits[int(n)]])),
@@ -174,7 +176,8 @@ class FakeGitHub:
     def _status(self, commit: str, body: dict[str, Any]) -> Answer:
         if len(body["description"]) > 140:
             return 422, {"message": "description is too long (maximum is 140 characters)"}
-        self.statuses.append({"sha": commit, **body})
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.statuses.append({"sha": commit, "created_at": now, **body})
         return 201, body
 
     def _protection(self, run: str, body: dict[str, Any]) -> Answer:

@@ -35,7 +35,7 @@ def test_it_fits_the_schema_of_its_reader(schema: str, file: Path):
 
 @pytest.mark.parametrize("file", [GITHUB / "action.yml", GITLAB / "gate.gitlab-ci.yml"])
 def test_every_command_and_option_that_is_called_exists(file: Path):
-    called = re.findall(r"^\s+(?:- )?gate ([a-z]+)(.*)$", file.read_text(), re.MULTILINE)
+    called = re.findall(r"^\s+(?:- |exec )?gate ([a-z]+)(.*)$", file.read_text(), re.MULTILINE)
     assert called
     for name, rest in called:
         assert name in COMMANDS
