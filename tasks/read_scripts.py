@@ -8,6 +8,7 @@ from tasks.gate.acting_role import role_left, roles_across_cuts
 from tasks.gate.effect import Effect
 from tasks.gate.plan import Migration, Problem, Rollback
 from tasks.gate.refusals import refusals
+from tasks.gate.running_transaction import places
 from tasks.gate.segment import Segment
 from tasks.gate.segments import segments, split_sentences
 from tasks.gate.statements import effects, sentences
@@ -38,10 +39,16 @@ def read_migrations(pending: Sequence[Migration], major: int, domains: Collectio
     """
     problems: list[Problem] = []
     found: list[tuple[Migration, tuple[sql.ParsedStatement, ...]]] = []
+    unreadable: dict[str, tuple[sql.Unreadable, ...]] = {}
     for migration in pending:
-        parsed, unreadable = sql.read(migration.file, migration.statements)
-        problems += refusals(migration.tag, parsed, unreadable, major, one_transaction=False)
+        parsed, unreadable[migration.tag] = sql.read(migration.file, migration.statements)
         found.append((migration, parsed))
+    outside = {place for place, one in places(found).items() if one.outside}
+    for migration, parsed in found:
+        here = {number for tag, number in outside if tag == migration.tag}
+        problems += refusals(
+            migration.tag, parsed, unreadable[migration.tag], major, one_transaction=False, outside=here
+        )
     flat = [(migration.tag, statement) for migration, statements in found for statement in statements]
     cut = () if problems else segments(found, major)
     problems += roles_across_cuts(cut)

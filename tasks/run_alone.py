@@ -133,6 +133,11 @@ def _row_only(segment: Segment) -> list[Part]:
 
 def _settled(connection: Connection, alone: Alone, expected: str, *, begun: bool, say: Callable[[str], None]) -> bool:
     """True when what the statement is for is there already; what is there unfinished is removed."""
+    if begun and alone.kind is Kind.PROCEDURE:
+        raise StatementFailed(
+            f"{alone.words} was begun before and commits on its way: nobody can tell from outside how far it got",
+            hint="look at what it did, finish or undo it by hand, then release from there; or `gate restore`",
+        )
     left = look(connection, alone, expected)
     if left is Left.UNFINISHED and alone.kind is not Kind.DROP_INDEX:  # that one only has to run again
         for deed in clear(connection, alone):

@@ -10,23 +10,37 @@ from typing import Any
 from tasks.gate import sql
 from tasks.gate.segment import Alone, Kind
 from tasks.gate.sql import ParsedStatement
+from tasks.gate.statements.bodies import do_body
 from tasks.gate.statements.transactions import OFF, transaction_rule
 
 SHARED = "ShareUpdateExclusiveLock"  # keeps other schema changes and vacuum out, and nobody else
 EXCLUSIVE = "AccessExclusiveLock"
 
 
-def alone(statement: ParsedStatement, major: int) -> Alone | None:
+def alone(statement: ParsedStatement, major: int, *, outside: bool = False) -> Alone | None:
     """What a statement is that PostgreSQL refuses in a transaction and the gate runs by itself; None for any other.
 
     Args:
         statement: of a migration.
         major: production's major version.
+        outside: the tool's own transaction is not open there, so a procedure may commit on its way.
     """
+    if outside and (words := _commits(statement)):
+        return Alone(words=words, kind=Kind.PROCEDURE)
     describe = KINDS.get(statement.kind)
     if describe is None or transaction_rule(statement, major).rule != "no":
         return None
     return describe(statement.node)
+
+
+def _commits(statement: ParsedStatement) -> str:
+    """What may commit on its way, in words: a block that does, and any procedure, which is not read."""
+    if statement.kind == "call_stmt":
+        return f"CALL {'.'.join(sql.parts(statement.node.funccall.funcname))}"
+    if statement.kind != "do_stmt":
+        return ""
+    body = do_body(statement)
+    return "DO with COMMIT or ROLLBACK inside" if body.ends or body.may_end else ""
 
 
 def _index(node: Any) -> Alone:

@@ -1,6 +1,6 @@
 """What may not be in a migration: statements that cannot be taken up again or undone, or that change the session."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tasks.gate import sql
@@ -36,7 +36,13 @@ class _Refusal(NamedTuple):
 
 
 def refusals(
-    tag: str, found: Sequence[ParsedStatement], unreadable: Sequence[Unreadable], major: int, *, one_transaction: bool
+    tag: str,
+    found: Sequence[ParsedStatement],
+    unreadable: Sequence[Unreadable],
+    major: int,
+    *,
+    one_transaction: bool,
+    outside: Collection[int] = (),
 ) -> list[Problem]:
     """Every statement of one file that refuses the release.
 
@@ -46,14 +52,15 @@ def refusals(
         unreadable: its pieces that cannot be parsed.
         major: production's major version, for the sentence about grammars.
         one_transaction: nothing may be split off: rollback SQL, which is all or nothing.
+        outside: numbers of the statements at which the tool's own transaction is not open.
     """
     problems = [_unreadable(tag, piece, major) for piece in unreadable]
     savepoints: set[str] = set()
-    for statement in found:
+    for number, statement in enumerate(found):
         problems += [
             Problem(tag=tag, kind=refusal.kind, cause=f"{statement.where}: {refusal.cause}", remedy=refusal.remedy)
             for refusal in (
-                *_refusals(statement, major, one_transaction=one_transaction),
+                *_refusals(statement, major, one_transaction=one_transaction, outside=number in outside),
                 *_foreign(statement, savepoints),
             )
         ]
@@ -79,7 +86,7 @@ def _foreign(statement: ParsedStatement, savepoints: set[str]) -> Iterator[_Refu
         )
 
 
-def _refusals(statement: ParsedStatement, major: int, *, one_transaction: bool) -> list[_Refusal]:
+def _refusals(statement: ParsedStatement, major: int, *, one_transaction: bool, outside: bool) -> list[_Refusal]:
     if statement.kind == "transaction_stmt":
         verdict = _transaction(statement.node, one_transaction=one_transaction)
     elif statement.kind == "variable_set_stmt":
@@ -87,18 +94,18 @@ def _refusals(statement: ParsedStatement, major: int, *, one_transaction: bool) 
     elif judge := JUDGES.get(statement.kind):
         verdict = judge(statement.node)
     else:
-        verdict = _rule(statement, major, one_transaction=one_transaction)
+        verdict = _rule(statement, major, one_transaction=one_transaction, outside=outside)
     taken = not one_transaction and is_harmless(statement)
     verdicts = [verdict, *(_session(name) for name in sql.settings(statement) if not taken)]
     return [verdict for verdict in verdicts if verdict is not None]
 
 
-def _rule(statement: ParsedStatement, major: int, *, one_transaction: bool) -> _Refusal | None:
+def _rule(statement: ParsedStatement, major: int, *, one_transaction: bool, outside: bool) -> _Refusal | None:
     """What no transaction takes, unless the gate can run it by itself and take it up again."""
     rule = transaction_rule(statement, major)
     if rule.rule not in ("no", "never"):
         return None
-    found = None if one_transaction else alone(statement, major)
+    found = None if one_transaction else alone(statement, major, outside=outside)
     return _outside(rule.what) if found is None else _unfindable(found)
 
 

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     REINDEX = "reindex"  # may be run again; leaves INVALID copies when it is cut off
     VACUUM = "vacuum"  # may be run again, leaves nothing
     DETACH = "detach"  # leaves a partition whose detaching has to be finalised
+    PROCEDURE = "procedure"  # commits on its way; once begun, nobody can tell from outside how far it got
 
 
 class Alone(Model):

@@ -34,7 +34,15 @@ def segments(read: Read, major: int) -> tuple[Segment, ...]:
     found_places = places(read)
     breaks = dict(_new_value_breaks(read, major, found_places))
     cuts = any(place.meaning is Meaning.CUTS for place in found_places.values())
-    if not breaks and not cuts and not any(alone(s, major) for _, found in read for s in found):
+    if (
+        not breaks
+        and not cuts
+        and not any(
+            alone(s, major, outside=found_places[m.tag, number].outside)
+            for m, found in read
+            for number, s in enumerate(found)
+        )
+    ):
         return ()
     cutting = _Cutting()
     for migration, found in read:
@@ -58,7 +66,8 @@ def _new_value_breaks(read: Read, major: int, found_places: Places) -> Iterator[
     values = NewValues(major)
     for migration, found in read:
         for number, statement in enumerate(found):
-            if found_places[migration.tag, number].meaning is Meaning.CUTS or alone(statement, major):
+            place = found_places[migration.tag, number]
+            if place.meaning is Meaning.CUTS or alone(statement, major, outside=place.outside):
                 values.committed()
                 continue
             if used := values.used_by(statement):
@@ -92,9 +101,10 @@ def _items(
             continue
         ends = [(migration.tag, number) in breaks for number, _ in here]
         meanings = [found_places[migration.tag, number].meaning for number, _ in here]
+        alones = [alone(s, major, outside=found_places[migration.tag, number].outside) for number, s in here]
         own = Meaning.ENDS_WITH_PIECE in meanings
-        special = any(meaning in (Meaning.CUTS, Meaning.IDLE) for meaning in meanings)
-        if not (any(ends[1:]) or mixes([s for _, s in here]) or special or any(alone(s, major) for _, s in here)):
+        special = any(alones) or any(meaning in (Meaning.CUTS, Meaning.IDLE) for meaning in meanings)
+        if not (any(ends[1:]) or mixes([s for _, s in here]) or special):
             line = first_line(migration.statements, piece)
             text = migration.statements[piece]
             yield _Item(ends[0] or own, Statement(tag=migration.tag, index=index, line=line, text=text))
@@ -105,7 +115,7 @@ def _items(
                     yield _Item(ends_before=True)
                 elif meanings[offset] is not Meaning.IDLE:
                     sent = Statement(tag=migration.tag, index=index, line=s.line, text=s.text)
-                    yield _Item(ends[offset] or (own and not offset), sent, alone(s, major))
+                    yield _Item(ends[offset] or (own and not offset), sent, alones[offset])
         if own:
             yield _Item(ends_before=True)
 

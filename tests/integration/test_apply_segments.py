@@ -130,6 +130,34 @@ def test_an_index_that_fails_first_leaves_production_as_it_was(shop: Shop):
     assert (recovery.rung, valid(shop, "orders_total"), ledger(shop)) == (Rung.TRANSACTION, None, 1)
 
 
+def filling(shop: Shop, then: str) -> Plan:
+    """A procedure that commits on its way, called where Drizzle's transaction is over."""
+    shop.sql("create table visited (id int); create sequence calls")
+    body = f"perform nextval('calls'); insert into visited values (1); commit; perform {then}; commit;"
+    return shop.plan(
+        f"create procedure fill() language plpgsql as $$ begin {body} end $$;",
+        f"commit; call fill(); begin; {ADD_COLUMN}",
+    )
+
+
+def test_a_procedure_that_commits_on_its_way_runs_by_itself_and_once(shop: Shop):
+    plan = filling(shop, "1")
+    assert [s.alone.words if s.alone else "" for s in plan.segments] == ["", "CALL fill", ""]
+    apply_plan(shop.release(plan), plan, NOT_REHEARSED)
+    assert shop.sql("select last_value::int, (select count(*) from visited)::int from calls") == [(1, 1)]
+    assert ledger(shop) == 3
+
+
+def test_a_procedure_that_failed_on_its_way_is_not_called_again(shop: Shop):
+    plan = filling(shop, "1 / 0")
+    release = shop.release(plan)
+    for said in ("division by zero", "CALL fill of 0002 was begun, it commits on its way, and nobody can tell"):
+        with pytest.raises(GateError, match=said):
+            apply_plan(release, plan, NOT_REHEARSED)
+    assert shop.sql("select last_value::int, (select count(*) from visited)::int from calls") == [(1, 1)]
+    assert settle_production(release, plan)[1].standing is Standing.UNKNOWN
+
+
 def test_an_invalid_index_of_a_dead_process_is_dropped_and_built_again_though_if_not_exists_would_hide_it(shop: Shop):
     plan = shop.plan(PLAIN)
     release = shop.release(plan)

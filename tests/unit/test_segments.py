@@ -132,6 +132,17 @@ def test_a_begin_is_only_a_warning_in_the_transaction_of_the_run_and_a_commit_en
     ]
 
 
+def test_a_procedure_may_commit_only_where_the_transaction_of_the_run_is_over() -> None:
+    block = "DO $$ BEGIN COMMIT; END $$;"
+    assert split("CALL fill();", "DO $$ BEGIN PERFORM 1; END $$;") == ()
+    (problem,) = read_migrations(pending(block), 18).problems
+    assert problem.kind == "no-transaction"
+    for text in ("CALL s.fill(1);", block):
+        first, alone, last = split("select 1; COMMIT;", text, "BEGIN; select 2;")
+        assert alone.alone is not None
+        assert (alone.alone.kind, first.alone, last.alone) == (Kind.PROCEDURE, None, None)
+
+
 def test_what_holds_until_commit_holds_for_nothing_behind_one_but_its_own_piece() -> None:
     files = ("select 1; COMMIT;", "SET LOCAL search_path TO a;", "SET LOCAL search_path TO b; select 2;", "select 3;")
     assert told(split(*files)) == [
