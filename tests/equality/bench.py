@@ -94,6 +94,7 @@ class Bench:
                 connection.execute(sql.SQL("drop owned by {0} cascade; drop role {0}").format(names))
             for (role,) in connection.execute(OWN_SETTINGS).fetchall():
                 connection.execute(sql.SQL("alter role {} reset all").format(sql.Identifier(role)))
+            connection.execute("alter database postgres reset all")
 
     def by_drizzle(self, folder: Path, url: SecretStr) -> End:
         """The official migrator."""

@@ -229,6 +229,109 @@ CLUSTERS = (
 )  # fmt: skip
 
 
+CONTENTS = (
+    *both(
+        "an-index-built-and-repaired",
+        texts(TABLE, ROWS),
+        texts(
+            "SET statement_timeout = 0;",
+            "COMMIT;",
+            "DROP INDEX CONCURRENTLY IF EXISTS items_kept_name;",
+            "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS items_kept_name ON items (kept, name);",
+            "REINDEX INDEX CONCURRENTLY items_kept_name;",
+            "SET statement_timeout = '10s';",
+            "-- opened again for the row of this migration\nBEGIN;",
+        ),
+        texts("ALTER TABLE items ADD CONSTRAINT items_unique UNIQUE USING INDEX items_kept_name;", NEXT),
+    ),
+    *both(
+        "markers-of-every-kind",
+        f"{TABLE}--> statement-breakpoint--> statement-breakpoint\n{ROWS}\n--> statement-breakpoint\n",
+        f"--> statement-breakpoint\n--> statement-breakpoint\n{NEXT}--> statement-breakpoint -- and a word",
+        halves=True,
+    ),
+    *both("a-marker-and-rubbish", TABLE, f"{NEXT}--> statement-breakpoint);\nSELECT 1;"),
+    *both("another-dialects-text", "CREATE TABLE `items` (`id` int AUTO_INCREMENT NOT NULL);"),
+    *both("a-conflict-left-in", TABLE, f"<<<<<<< HEAD\n{NEXT}\n=======\n{ROWS}\n>>>>>>> branch\n"),
+    *both("a-refusal-of-its-own", TABLE, "DO $$ BEGIN RAISE EXCEPTION 'there are % rows', 3; END $$;", NEXT),
+    *both(
+        "an-identity-of-an-old-column",
+        "CREATE TABLE items (id bigint PRIMARY KEY NOT NULL, name text, state text DEFAULT 'new' NOT NULL);",
+        texts(
+            'ALTER TABLE "items" ALTER COLUMN "id" ADD GENERATED ALWAYS AS IDENTITY (sequence name "items_id_seq"'
+            " INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1);",
+            "CREATE TYPE \"public\".\"state\" AS ENUM('new', 'old');",
+            'ALTER TABLE "items" ALTER COLUMN "state" SET DEFAULT \'new\'::"public"."state";',
+            'ALTER TABLE "items" ALTER COLUMN "state" SET DATA TYPE "public"."state" USING "state"::"public"."state";',
+            "ALTER TYPE \"public\".\"state\" RENAME VALUE 'old' TO 'gone';",
+        ),
+        halves=True,
+    ),
+    *both(
+        "words-to-search-by",
+        texts(TABLE, "CREATE TEXT SEARCH CONFIGURATION plain (COPY = simple);"),
+        texts(
+            "ALTER TABLE items ADD COLUMN found tsvector GENERATED ALWAYS AS (to_tsvector('simple', name)) STORED;",
+            "CREATE INDEX items_found ON items USING gin (found);",
+            "CREATE MATERIALIZED VIEW kept AS SELECT * FROM items WHERE kept WITH NO DATA;",
+            "CREATE UNIQUE INDEX kept_id ON kept (id);",
+            "REFRESH MATERIALIZED VIEW kept;",
+        ),
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY kept;",
+        halves=True,
+    ),
+    *both(
+        "everything-beside-tables",
+        texts(
+            TABLE,
+            "CREATE PUBLICATION changes FOR TABLE items;",
+            "ALTER TABLE items REPLICA IDENTITY FULL;",
+            "CREATE RULE no_delete AS ON DELETE TO items WHERE OLD.kept DO INSTEAD NOTHING;",
+            "CREATE DOMAIN short AS text CHECK (length(VALUE) < 9);",
+            "CREATE AGGREGATE total (int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');",
+            "CREATE SEQUENCE tickets START 100 OWNED BY items.id;",
+            "CREATE UNLOGGED TABLE cached (key text PRIMARY KEY, value jsonb);",
+            "CREATE STATISTICS together ON name, kept FROM items;",
+            "CREATE COLLATION plain (provider = libc, locale = 'C');",
+            "SELECT lo_create(4711);",
+        ),
+        texts(
+            "ALTER TABLE items DISABLE TRIGGER ALL;",
+            "SELECT setval('tickets', 500);",
+            'INSERT INTO cached SELECT \'k\', \'{"a": "?", "b": "$1 :x %s"}\' WHERE \'{"a": 1}\'::jsonb ? \'a\';',
+            "WITH gone AS (DELETE FROM cached RETURNING *) INSERT INTO items (name) SELECT key FROM gone;",
+            "INSERT INTO cached VALUES ('k') ON CONFLICT (key) DO UPDATE SET value = '[]';",
+            "ALTER TABLE items ENABLE TRIGGER ALL;",
+            "TRUNCATE cached RESTART IDENTITY CASCADE;",
+        ),
+        halves=True,
+    ),
+    *both(
+        "an-owner-taken-and-given-back",
+        texts(TABLE, "CREATE ROLE app_owner NOLOGIN;"),
+        texts(
+            "DO $$ BEGIN EXECUTE format('GRANT app_owner TO %I', current_user); END $$;",
+            "GRANT CREATE ON SCHEMA public TO app_owner;",
+            "ALTER TABLE items OWNER TO app_owner;",
+            "SET ROLE app_owner;",
+            NEXT,
+            "DO $$ DECLARE me name := current_user; BEGIN\n  IF me <> 'app_owner' THEN RAISE EXCEPTION 'not %', me;"
+            " END IF;\nEND $$;",
+            "RESET ROLE;",
+            "REVOKE CREATE ON SCHEMA public FROM app_owner;",
+            "DO $$ BEGIN EXECUTE format('REVOKE app_owner FROM %I', current_user); END $$;",
+        ),
+        "ALTER TABLE items FORCE ROW LEVEL SECURITY;",
+        halves=True,
+    ),
+    *both("a-database-by-its-name", TABLE, "ALTER DATABASE \"shop\" SET timezone TO 'UTC';", NEXT),
+    *both("the-maintenance-database", TABLE, "ALTER DATABASE postgres SET timezone TO 'America/Havana';", NEXT),
+    *both(
+        "what-a-newer-server-knows", TABLE, "ALTER TABLE items ADD COLUMN v int GENERATED ALWAYS AS (id * 2) VIRTUAL;"
+    ),
+)
+
+
 def _late(days: int) -> int:
     return int((datetime.now(UTC) + timedelta(days=days)).timestamp() * 1000)
 
@@ -257,4 +360,4 @@ TIMES = (
     Sample("numbers-twice", 0, tuple(Step(f"000{n // 2}_{n}", p, entry={"idx": 0}) for n, p in enumerate(PIECES))),
 )
 
-HABITS = (*LEDGERS, *TRANSACTIONS, *SESSIONS, *CLUSTERS, *TIMES)
+HABITS = (*LEDGERS, *TRANSACTIONS, *SESSIONS, *CLUSTERS, *CONTENTS, *TIMES)
