@@ -178,9 +178,6 @@ SESSIONS = (
         halves=True,
     ),
     *both(
-        "another-encoding", TABLE, texts("SET client_encoding = 'SQL_ASCII';", "INSERT INTO items (name) VALUES ('ä');")
-    ),
-    *both(
         "strings-with-backslashes",
         TABLE,
         r"SET standard_conforming_strings = off; INSERT INTO items (name) VALUES ('\'');",
