@@ -63,6 +63,16 @@ def test_the_way_back_is_rehearsed_from_each_point_and_only_what_brings_everythi
     assert not before_the_last.holds
 
 
+def test_a_procedure_that_commits_on_its_way_is_rehearsed_by_itself(shop: Copy):
+    body = "delete from orders where id % 2 = 0; commit; delete from orders where id % 4 = 1; commit;"
+    found = shop.rehearse(
+        f"create procedure thin() language plpgsql as $$ begin {body} end $$;",
+        f"commit;{BREAK}call thin();{BREAK}begin;{BREAK}drop procedure thin;",
+    )
+    assert [s.sql.strip(" \n;") for s in found.statements][1:] == ["call thin()", "drop procedure thin"]
+    assert any("orders" in loss for loss in found.losses)
+
+
 def test_without_rollback_sql_no_point_is_rehearsed_and_each_says_why(shop: Copy):
     found = shop.rehearse("alter table orders add paid int", INDEX, rollbacks={"0002": "drop index orders_note"})
     assert [back.sentence for back in found.partial] == ["no rollback SQL for 0001"]
