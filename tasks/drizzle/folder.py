@@ -27,14 +27,14 @@ def read_folder(path: Path) -> Folder:
         if newer:
             return read_folders(path, newer)
         raise ConfigurationError(f"{path} holds no Drizzle migrations{_instead(found)}", hint=_where(path))
-    if newer:
+    if moved := [name for name in newer if exists(path, f"{name}/snapshot.json")]:  # Prisma's folders have none
         raise Refused(
-            f"{path} holds both {JOURNAL} and {newer[0]}/migration.sql, that is two generations of Drizzle",
+            f"{path} holds both {JOURNAL} and {moved[0]}/migration.sql, that is two generations of Drizzle",
             hint="finish the move with `drizzle-kit up` of Drizzle 1.0, or remove the half that does not belong there",
             kind="two-generations",
             drizzle="0.x runs the journal and ignores the folders; 1.0 refuses to start",
         )
-    return read_journal_folder(path)
+    return read_journal_folder(path, beside=[f"{name}/migration.sql" for name in newer])
 
 
 def _instead(found: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,8 +20,12 @@ BARE = "save it as UTF-8 without"
 FAILS = "fails before it touches the database; drizzle-kit 0.x exits 1 without a word"
 
 
-def read_journal_folder(folder: Path) -> Folder:
+def read_journal_folder(folder: Path, *, beside: Sequence[str] = ()) -> Folder:
     """The folder as its journal has it; an empty list of entries is legal and means that there is nothing to do.
+
+    Args:
+        folder: with a journal.
+        beside: files of another tool's in folders of their own, which Drizzle ignores.
 
     Raises:
         Refused: Drizzle could not read it, or would read it as something else than it looks like.
@@ -30,7 +35,8 @@ def read_journal_folder(folder: Path) -> Folder:
     _refuse_duplicates(folder, found)
     listed = {m.file for m in found}
     orphans = sorted(name for name in names(folder) if name.endswith(".sql") and name not in listed)
-    return Folder(tool="drizzle", generation=0, path=str(folder), migrations=found, orphans=tuple(orphans))
+    others = (*orphans, *beside)
+    return Folder(tool="drizzle", generation=0, path=str(folder), migrations=found, orphans=others)
 
 
 def _entries(folder: Path) -> list[Any]:

@@ -354,6 +354,13 @@ TIMES = (
         tuple(Step(f"{n:04}_x", p, entry={"version": "5", "breakpoints": False}) for n, p in enumerate(PIECES)),
     ),
     Sample("one-file-twice", 0, (Step("0000_x", TABLE), Step("0000_x", TABLE)), word="better"),
+    Sample(
+        "folders-of-another-tool-beside-it",
+        0,
+        tuple(Step(f"{n:04}_x", p) for n, p in enumerate(PIECES)),
+        extra={"20240101120000_init/migration.sql": TABLE, "migration_lock.toml": 'provider = "postgresql"'},
+        halves=True,
+    ),
     Sample("numbers-twice", 0, tuple(Step(f"000{n // 2}_{n}", p, entry={"idx": 0}) for n, p in enumerate(PIECES))),
 )
 

@@ -91,7 +91,8 @@ def _linked(folder: Path) -> None:
 
 def _moved_half(folder: Path) -> None:
     (folder / "20250601120000_a").mkdir()
-    (folder / "20250601120000_a/migration.sql").touch()
+    for file in ("migration.sql", "snapshot.json"):
+        (folder / "20250601120000_a" / file).touch()
 
 
 BROKEN: dict[str, tuple[str, Callable[[Path], None]]] = {

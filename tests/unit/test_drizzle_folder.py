@@ -170,7 +170,14 @@ def test_the_right_folder_is_named_when_it_is_near(folder: Path) -> None:
 
 def test_two_generations_in_one_folder_are_refused(folder: Path) -> None:
     newer(write(folder, "0000_a"), "20250601120000_b")
+    (folder / "20250601120000_b/snapshot.json").touch()
     assert "holds both meta/_journal.json and 20250601120000_b/migration.sql" in refusal(folder)
+
+
+def test_folders_that_prisma_left_beside_a_journal_are_ignored_as_drizzle_does_and_named(folder: Path) -> None:
+    found = read_folder(newer(write(folder, "0000_a"), "20250601120000_b"))
+    assert [m.tag for m in found.migrations] == ["0000_a"]
+    assert found.orphans == ("20250601120000_b/migration.sql",)
 
 
 def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path) -> None:
