@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, Self
 
+from prefect._internal.versioning import VersionType
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
@@ -124,7 +125,10 @@ def offer(settings: Settings, policy: Policy, *, api: str) -> None:
 def _made(settings: Settings) -> Iterator[RunnerDeployment]:
     for door in (release, recover, drill):
         made = door.to_deployment(
-            settings.target, entrypoint_type=EntrypointType.MODULE_PATH, tags=["gate", settings.target]
+            settings.target,
+            entrypoint_type=EntrypointType.MODULE_PATH,
+            tags=["gate", settings.target],
+            version_type=VersionType.SIMPLE,  # else Prefect asks git, and hands it our environment with every secret
         )
         if isinstance(made, RunnerDeployment):  # for the type checker: in a running loop it would be a coroutine
             form = made._parameter_openapi_schema.model_dump()  # noqa: SLF001
