@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 from psycopg import sql
 from pydantic import SecretStr
 
@@ -85,6 +86,15 @@ class Bench:
         finally:
             self.server.drop_database(name)
             self._forget(before)
+
+    def takes(self, text: str) -> bool:
+        """True when SQL that would get a database ready runs on this server: an extension may be missing there."""
+        with self.database() as url, postgres.connect(url, purpose="equality") as connection:
+            try:
+                connection.execute(text.encode())
+            except psycopg.Error:
+                return False
+        return True
 
     def _forget(self, before: set[str]) -> None:
         """Take back what a history did to the whole cluster: roles that it made, settings of those that were there."""

@@ -111,7 +111,8 @@ def _reference(bench: Bench, found: Found, folder: Path) -> Reference:
         with bench.database() as url:
             end = bench.by_drizzle(folder, url)
             missing = remedy(end.code, end.said, text)
-            if missing is None or missing in bench.prepare or len(bench.prepare) > ROUNDS:
+            known = missing is None or missing in bench.prepare or len(bench.prepare) > ROUNDS
+            if missing is None or known or not bench.takes(missing):
                 picture = bench.picture(url)
                 return Reference(end, picture, DONE if end.code else after(bench, folder, url))
         bench.prepare.append(missing)
