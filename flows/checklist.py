@@ -32,8 +32,8 @@ class Shown(Protocol):
     def plain(self, sentence: str) -> None:
         """A line as it is."""
 
-    def progress(self, figure: str) -> None:
-        """A figure that replaces the last one."""
+    def progress(self, figure: str, *, news: bool = True) -> None:
+        """A figure that replaces the last one; one that is no news is shown only where it leaves no line behind."""
 
 
 class Checklist:

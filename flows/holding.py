@@ -54,7 +54,8 @@ def _wait(todo: Checklist, release: Release, workshop: Workshop, plan: Plan) -> 
     while (held := hold.what_holds(release, plan)) is not None:
         if hold.note(release, held, prefect_wait.reference()) or not said:
             todo.say(f"{held.sentence}; this process may be stopped and nothing is lost")
-            todo.say(f"stop it: gate reject {release.id} --reason TEXT    go on: gate resume {release.id}")
+            todo.say(f"stop it: gate reject {release.id} --reason TEXT")
+            todo.say(f"go on after a stop of this process: gate resume {release.id}")
             if held.until is not None and release.policy.approval.break_glass:
                 todo.say(f"let it through, by two people: gate approve {release.id} --break-glass --reason TEXT")
             said = True
@@ -81,7 +82,7 @@ def _look_at_the_record(todo: Checklist, release: Release, plan: Plan, held: Hel
         if judgement.standing is not Standing.APPROVED:
             ask.settled(release, judgement)
         release.record.refuse_if_taken_over()
-        todo.shown.progress(held.sentence)
+        todo.shown.progress(held.sentence, news=False)
         if held.until is not None and (judgement.break_glass or held.until <= release.now()):
             return
         time.sleep(POLL_SECONDS)

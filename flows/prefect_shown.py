@@ -29,8 +29,8 @@ class PrefectShown:
         if sentence.strip():
             prefect_view.log(sentence.strip())
 
-    def progress(self, figure: str) -> None:
-        """A figure now and then, not every one."""
-        if figure != "…" and time.monotonic() - self._spoke > EVERY_SECONDS:
+    def progress(self, figure: str, *, news: bool = True) -> None:
+        """A figure now and then, not every one, and none that is no news: each would be one more log line."""
+        if news and figure != "…" and time.monotonic() - self._spoke > EVERY_SECONDS:
             self._spoke = time.monotonic()
             prefect_view.log(f"{self._step}: {figure}")

@@ -8,6 +8,7 @@ import click
 
 from flows.options import print_json, settings_and_policy, waivers
 from tasks.gate.plan import Plan, Purpose
+from tasks.gate.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,6 @@ def show(plan: Plan, command: str, *, as_json: bool) -> int:
     for problem in plan.problems:
         drizzle = f"\n  Drizzle: {problem.drizzle}" if problem.drizzle else ""
         click.echo(f"\n  refused: {problem.cause}{drizzle}\n  HINT: {problem.remedy}")
-    said = f"refused: {len(plan.problems)} problems" if plan.problems else f"ready: `{command}`"
+    said = f"refused: {count(len(plan.problems), 'problem')}" if plan.problems else f"ready: `{command}`"
     click.echo(f"\n{said}; production is untouched")
     return 3 if plan.problems else 0

@@ -59,14 +59,19 @@ class Terminal:
         """A line as it is."""
         self._line(sentence)
 
-    def progress(self, figure: str) -> None:
-        """A figure that replaces the last one; without a terminal it is printed every five seconds."""
+    def progress(self, figure: str, *, news: bool = True) -> None:
+        """A figure that replaces the last one; without a terminal it is printed every five seconds.
+
+        Args:
+            figure: what to show.
+            news: whether it says more than the lines above it; if not, only a terminal shows it.
+        """
         with self._lock:
             if self._live:
                 self._out.write(f"\r\033[K  · {self._step:<{WIDTH}}           {figure}"[:200])
                 self._out.flush()
                 self._open_line = True
-            elif figure != "…" and time.monotonic() - self._printed > EVERY_SECONDS:
+            elif news and figure != "…" and time.monotonic() - self._printed > EVERY_SECONDS:
                 self._printed = time.monotonic()
                 self._out.write(f"      {figure}\n")
                 self._out.flush()

@@ -86,9 +86,14 @@ def _at_a_terminal() -> bool:
 
 def _ask_here(release: Release, plan: Plan) -> None:
     """Ask at the terminal: the target's name is typed, so that no habit of pressing Enter releases anything."""
-    release.say(f"type the target's name ({release.target}) to approve, or `no` to reject:")
-    typed = sys.stdin.readline().strip()
-    if typed not in {release.target, "no"}:
+    release.say(
+        f"type the target's name ({release.target}) to approve, `no` to reject, or nothing to let others decide:"
+    )
+    while (typed := sys.stdin.readline().strip()) not in {release.target, "no", ""}:
+        if not _waits(release, plan):
+            return
+        release.say(f"that is neither {release.target} nor no; nothing is decided yet, type it again:")
+    if not typed:
         return
     ruling = ask.answer(release, plan, door="terminal", identity=operator(), approved=typed != "no")
     if not ruling.accepted or ruling.missing:
@@ -98,14 +103,15 @@ def _ask_here(release: Release, plan: Plan) -> None:
 def _poll(todo: Checklist, release: Release, plan: Plan, asked: Request) -> None:
     until = asked.expires_at.strftime("%Y-%m-%d %H:%M UTC")
     todo.say(f"waiting until {until}; this process may be stopped and nothing is lost")
-    todo.say(f"approve: gate approve {release.id}    reject: gate reject {release.id} --reason TEXT")
+    todo.say(f"approve: gate approve {release.id}")
+    todo.say(f"reject: gate reject {release.id} --reason TEXT")
     shown = ""
     while (judgement := ask.standing(release, plan)).standing is Standing.WAITING:
         release.record.refuse_if_taken_over()  # or both processes would run for the lock once somebody approves
         if judgement.counted and judgement.sentence != shown:
             todo.say(shown := judgement.sentence)
         time.sleep(POLL_SECONDS)
-        todo.shown.progress(f"waiting for approval until {until}")
+        todo.shown.progress(f"waiting for approval until {until}", news=False)
 
 
 def _waits(release: Release, plan: Plan) -> bool:

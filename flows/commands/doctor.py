@@ -4,6 +4,7 @@ import click
 
 from flows.options import as_json, print_json, settings_and_policy
 from tasks.gate.evidence import MARKS, Finding, Verdict
+from tasks.gate.wording import count
 
 
 @click.command("doctor", epilog="Example: gate doctor --json | jq '.findings[] | select(.verdict == \"fail\")'")
@@ -18,7 +19,7 @@ def command(*, as_json: bool) -> int:
     if as_json:
         print_json({"target": settings.target, "findings": [f.model_dump(mode="json") for f in findings]})
     else:
-        click.echo(f"\n{failed} problems" if failed else "\nready: gate plan shows what would run")
+        click.echo(f"\n{count(failed, 'problem')}" if failed else "\nready: gate plan shows what would run")
     return 2 if failed else 0
 
 

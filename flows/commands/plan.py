@@ -9,6 +9,7 @@ from flows.options import as_json, print_json, settings_and_policy
 from tasks.gate import effect_words
 from tasks.gate.plan import Plan, State
 from tasks.gate.segments_told import describe, sentences, when_it_fails
+from tasks.gate.wording import count
 
 HEAD = 96  # characters of a statement that fit a line
 APPLIED_SHOWN = 3
@@ -108,7 +109,7 @@ def _show(plan: Plan, *, whole: bool) -> None:
     verdicts = {
         "ready": f"ready: `gate run` takes it from here (digest {plan.digest[:12]})",
         "nothing-pending": "nothing is pending",
-        "refused": f"refused: {len(plan.problems)} problems; production is untouched",
+        "refused": f"refused: {count(len(plan.problems), 'problem')}; production is untouched",
     }
     click.echo(f"\n{verdicts[plan.verdict]}")
 

@@ -7,6 +7,7 @@ import click
 from flows.options import as_json, print_json, settings_and_policy
 from flows.scripted import carry_out, occasion, show
 from tasks.gate.plan import Plan, Purpose
+from tasks.gate.wording import count
 
 
 @click.command("repair", epilog="Example: gate repair run 0007_add_index")
@@ -64,7 +65,8 @@ def _list(*, as_json: bool) -> int:
     for remedy in remedies:
         click.echo(f"  {remedy['command']:<{width}}  {remedy['does']}")
     words = "add --plan to any of them to see its SQL" if remedies else "no repair of the ledger is offered"
-    click.echo(f"\n{plan.target}: {len(plan.problems)} problems, {len(remedies)} repairs; {words}; nothing was touched")
+    found = f"{count(len(plan.problems), 'problem')}, {count(len(remedies), 'repair')}"
+    click.echo(f"\n{plan.target}: {found}; {words}; nothing was touched")
     return 0
 
 

@@ -12,8 +12,9 @@ from tasks.gate.report_plan import checks_section, plan_section
 from tasks.gate.report_rehearsal import rehearsal_section, rollback_section
 
 WIDTH = 110
-ROWS = 20
+ROWS = 30  # every check of the checklist has its row
 CODE_LINES = 12
+WHOLE = "`--json` has them"  # this may be the report itself, or `gate check`, of which there is none
 INDENT = "  "
 GAP = "  "
 SMALLEST = 8  # a column is not squeezed below this
@@ -105,7 +106,7 @@ def _lines(block: Lines, width: int, rows: int) -> Iterator[str]:
         yield f"{INDENT}- {first}"
         yield from (f"{INDENT}  {more}" for more in rest)
     if len(block.lines) > rows:
-        yield f"{INDENT}  {left_out(len(block.lines) - rows, block.noun)}"
+        yield f"{INDENT}  {left_out(len(block.lines) - rows, block.noun, WHOLE)}"
 
 
 def _code(block: Code, most: int) -> Iterator[str]:
@@ -115,7 +116,7 @@ def _code(block: Code, most: int) -> Iterator[str]:
     for line in lines[:most]:
         yield INDENT + "| " + clean(line.expandtabs(4))
     if len(lines) > most:
-        yield f"{INDENT}| {left_out(len(lines) - most, 'line')}"
+        yield f"{INDENT}| {left_out(len(lines) - most, 'line', WHOLE)}"
 
 
 def _table(table: Table, width: int, most: int) -> Iterator[str]:
@@ -128,12 +129,12 @@ def _table(table: Table, width: int, most: int) -> Iterator[str]:
             values = [column[line] if line < len(column) else "" for column in folded]
             yield INDENT + GAP.join(_aligned(v, widths[i], right=i in table.right) for i, v in enumerate(values))
     if len(table.rows) > most:
-        yield INDENT + left_out(len(table.rows) - most, table.noun)
+        yield INDENT + left_out(len(table.rows) - most, table.noun, WHOLE)
 
 
-def left_out(number: int, noun: str) -> str:
-    """What stands in the place of something that was cut."""
-    return f"… {wording.number(number)} more {noun if number == 1 else wording.plural(noun)}, see the report"
+def left_out(number: int, noun: str, where: str = "see the report") -> str:
+    """What stands in the place of something that was cut, and where it is whole."""
+    return f"… {wording.number(number)} more {noun if number == 1 else wording.plural(noun)}, {where}"
 
 
 def _cell(cell: Cell) -> str:

@@ -126,9 +126,9 @@ def _verbatim(line: str) -> bool:
 def test_long_content_is_cut_honestly() -> None:
     many = evidence.rehearsal(statements=32)
     lines = "\n".join(rehearsal_lines(many))
-    assert "… 12 more statements, see the report" in lines
+    assert "… 2 more statements, `--json` has them" in lines
     wide = evidence.plan(pending=(evidence.migration(statements=tuple(f"SELECT {i};" for i in range(40))),))
-    assert "… 67 more lines, see the report" in "\n".join(plan_lines(wide))
+    assert "… 67 more lines, `--json` has them" in "\n".join(plan_lines(wide))
     assert "more lines" not in plan_markdown(wide)
 
 

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,3 +36,14 @@ def test_what_goes_to_a_file_is_one_line_a_step_and_nothing_is_replaced():
     shown.done("x" * 300)
     assert out.getvalue().count("\n") == 1
     assert "\r" not in out.getvalue()
+
+
+def test_what_is_no_news_leaves_no_line_in_a_log(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("flows.terminal.EVERY_SECONDS", 0.0)
+    out = io.StringIO()
+    shown = Terminal(out)
+    shown.start("Ask")
+    shown.progress("waiting", news=False)
+    assert out.getvalue() == ""
+    shown.progress("12 MB")
+    assert out.getvalue() == "      12 MB\n"
