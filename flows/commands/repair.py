@@ -65,8 +65,8 @@ def _list(*, as_json: bool) -> int:
     for remedy in remedies:
         click.echo(f"  {remedy['command']:<{width}}  {remedy['does']}")
     words = "add --plan to any of them to see its SQL" if remedies else "no repair of the ledger is offered"
-    found = f"{count(len(plan.problems), 'problem')}, {count(len(remedies), 'repair')}"
-    click.echo(f"\n{plan.target}: {found}; {words}; nothing was touched")
+    told = f"{count(len(plan.problems), 'problem')}, {count(len(remedies), 'repair')}"
+    click.echo(f"\n{plan.target}: {told}; {words}; nothing was touched")
     return 0
 
 
