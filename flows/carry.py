@@ -29,6 +29,8 @@ from tasks.target_log import TargetLog
 from tasks.tool import tool_of
 from tasks.workshop import Workshop, look
 
+UNTOUCHED = "production was not touched"
+
 
 def carry(todo: Checklist, wish: Wish) -> Outcome:
     """Start a release, or take one up, and follow it to its end.
@@ -137,6 +139,8 @@ def _finish(todo: Checklist, release: Release, workshop: Workshop, wish: Wish) -
     except BaseException as stop:  # Ctrl-C, the end of the process, and how Prefect cancels a run
         if not prefect_view.is_pause(stop):
             _note(release, "interrupted")
+            if not touched_production(release):
+                stop.add_note(UNTOUCHED)  # so that the last line can say in which state production is
         raise
 
 

@@ -66,6 +66,8 @@ def _list(*, as_json: bool) -> int:
         click.echo(f"  {remedy['command']:<{width}}  {remedy['does']}")
     words = "add --plan to any of them to see its SQL" if remedies else "no repair of the ledger is offered"
     told = f"{count(len(plan.problems), 'problem')}, {count(len(remedies), 'repair')}"
+    if remedies and not plan.problems:
+        told = "nothing is wrong; this is only for what production has already, by hand or by a lost row"
     click.echo(f"\n{plan.target}: {told}; {words}; nothing was touched")
     return 0
 

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -45,8 +46,8 @@ def follow(wish: Wish, *, as_json: bool) -> int:
         outcome = from_error(error)
         if error.hint:
             shown.plain(f"HINT: {error.hint}")
-    except KeyboardInterrupt:
-        outcome = interrupted(_interruption(known))
+    except KeyboardInterrupt as stop:
+        outcome = interrupted(_interruption(known, getattr(stop, "__notes__", [])))
     _end(shown, outcome, known[-1] if known else "", as_json=as_json)
     return outcome.exit_code
 
@@ -63,9 +64,11 @@ def _ordered(outcome: Outcome) -> dict[str, Any]:
     return {"outcome": outcome.outcome, "sentence": outcome.sentence, "exit_code": outcome.exit_code}
 
 
-def _interruption(known: list[str]) -> str:
+def _interruption(known: list[str], notes: Sequence[str]) -> str:
     if not known:
         return "interrupted before a release was opened; nothing changed"
+    if notes:
+        return f"{'; '.join(notes)}; `gate resume {known[-1]}` goes on"
     return f"interrupted; `gate resume {known[-1]}` finds out what was done and goes on"
 
 

@@ -37,7 +37,8 @@ def files_at(folder: Path, ref: str) -> dict[str, bytes]:
             ) from None
         raise ConfigurationError(
             f"git knows no commit {ref} around {folder}",
-            hint="fetch it first: with actions/checkout, fetch-depth: 0; on GitLab, GIT_DEPTH: 0",
+            hint="name one that is here, as `--base main`, or fetch it: with actions/checkout, fetch-depth: 0; "
+            "on GitLab, GIT_DEPTH: 0",
         ) from None
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         members = [member for member in tar.getmembers() if member.isreg()]
