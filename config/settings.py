@@ -223,7 +223,7 @@ def _first_sentence(error: ValidationError, file: Path) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown key {'.'.join(path)} in {file}{_nearest(path[-1], _known_keys(path[:-1]))}"
     if len(path) == 1 and path[0] in Settings.model_fields:
-        return f"{PREFIX}{path[0].upper()} cannot be used: {first['msg']}"
+        return f"{PREFIX}{path[0].upper()} cannot be used: {first['msg'].removeprefix('Value error, ')}"
     where = f"{'.'.join(path)} in {file}" if path else str(file)
     return f"{where} cannot be used: {first['msg'].removeprefix('Value error, ')}"
 

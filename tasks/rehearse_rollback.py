@@ -12,7 +12,7 @@ from tasks.clients.schema_text import normalised, schema_difference, schema_text
 from tasks.gate.errors import GateError
 from tasks.gate.fingerprint import differences
 from tasks.gate.losses import sequence_ahead
-from tasks.gate.plan import Plan
+from tasks.gate.plan import Plan, Purpose
 from tasks.gate.rehearsal import RollbackRehearsal
 from tasks.gate.rehearsal_failures import told
 from tasks.gate.wording import count, duration, listing
@@ -51,6 +51,8 @@ def go_back(
         progress: a figure that replaces the last one.
         recorded: how many of its migrations are whole and have their row; all when None.
     """
+    if url is None and plan.purpose is not Purpose.RELEASE:  # its own scripts are no migrations that could have some
+        return Return(available=False, failure="nothing takes this back but the restore of the backup")
     if url is None:
         missing = listing(missing_rollbacks(plan))
         return Return(

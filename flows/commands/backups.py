@@ -48,7 +48,11 @@ def command(context: click.Context, *, as_json: bool) -> int:
     return 0
 
 
-@command.command("export", epilog="Example: gate backups export backup-20261123-220512 --to .")
+@command.command(
+    "export",
+    short_help="Write a backup as one plain SQL file.",
+    epilog="Example: gate backups export backup-20261123-220512 --to .",
+)
 @click.argument("backup", metavar="BACKUP")
 @click.option("--to", "folder", type=click.Path(path_type=Path), default=Path(), help="A folder, or a file.")
 def export(*, backup: str, folder: Path) -> int:

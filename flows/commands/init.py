@@ -11,7 +11,7 @@ from flows.options import as_json, print_json
 @click.option("--show", is_flag=True, help="Print the file instead of writing it.")
 @as_json
 def command(*, show: bool, as_json: bool) -> int:
-    """Write gate.toml from the Drizzle folder, its generation and its rollback folder; never overwrites one."""
+    """Write gate.toml from the migrations folder, its tool and its rollback folder; never overwrites one."""
     from tasks.start_project import propose, write
 
     if show:

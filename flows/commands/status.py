@@ -14,7 +14,7 @@ from tasks.gate.wording import listing
 
 
 @click.command("status", epilog="Example: gate status --json | jq '.releases[0].next'")
-@click.option("--limit", default=5, show_default=True, help="How many releases to show.")
+@click.option("--limit", type=click.IntRange(min=0), default=5, show_default=True, help="How many releases to show.")
 @as_json
 def command(*, limit: int, as_json: bool) -> int:
     """Show what is applied and pending, the last releases, and any release that waits or is halted."""

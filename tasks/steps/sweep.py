@@ -3,6 +3,7 @@
 from tasks import bundle
 from tasks.backups import sweep_half_backups
 from tasks.clients import scratch
+from tasks.gate.wording import count
 from tasks.release import Release
 
 
@@ -12,4 +13,6 @@ def sweep(release: Release) -> None:
     clusters = scratch.sweep()
     halves = sweep_half_backups(release.store, release.target)
     if clusters or halves:
-        release.say(f"swept {clusters} scratch clusters and {halves} half backups that a killed process left")
+        release.say(
+            f"swept {count(clusters, 'scratch cluster')} and {count(halves, 'half backup')} that a killed process left"
+        )

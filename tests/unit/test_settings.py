@@ -70,7 +70,7 @@ def test_no_secret_shows_when_settings_are_printed():
         (
             {"GATE_TARGET": "sh/op"},
             "",
-            "GATE_TARGET cannot be used: Value error, a target's name has 1 to 63 letters, digits, - and _",
+            "GATE_TARGET cannot be used: a target's name has 1 to 63 letters, digits, - and _",
         ),
         ({"GATE_POLICY_FILE": "none.toml"}, "", "none.toml does not exist, but GATE_POLICY_FILE names it"),
         (
