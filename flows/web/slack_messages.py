@@ -129,7 +129,8 @@ class SlackMessages:
                 self._update(followed, drawn, binding)
         if len(record.events) != seen:
             return  # something was written meanwhile: the next look shows it
-        followed.done = record.last("closed") is not None
+        if record.last("closed") is not None:
+            followed.done = self._known_to_all(record, drawn)
         followed.drawn, followed.redraw_at = len(record.events), time.monotonic() + _until_redrawn(drawn, now)
 
     def _void_what_was_lost(self, followed: Followed, now: datetime) -> None:
@@ -192,6 +193,20 @@ class SlackMessages:
         except SlackError as error:  # the message says how to get it instead
             self._serving.measures.slack_failures.labels("file").inc()
             log.warning("%s", error.message, extra={"release": record.release})
+
+    def _known_to_all(self, record: Record, drawn: Drawing) -> bool:
+        """True once whoever looks at the channel sees the end; False while a message may still be on its way.
+
+        Of a message that Slack never named to us, its buttons may stand there for ever: the end then comes by itself.
+        """
+        found = bindings(record.events)
+        if any(not binding.ts and not binding.voided for binding in found):
+            return False
+        unseen = found and not any(binding.ts for binding in found)
+        if unseen and not paged(record.events, drawn.story.sentence):
+            words = drawn.message(found[-1]).text
+            page(record, self._place.slack, self._place.channel, "", words, drawn.story.sentence)
+        return True
 
     def _call_for_help(self, followed: Followed, drawn: Drawing) -> None:
         record, reason = followed.record, drawn.story.sentence

@@ -52,6 +52,20 @@ def test_a_post_that_may_have_arrived_is_void_and_posted_anew_under_another_id(h
     assert len(here.decisions()) == 1
 
 
+def test_a_release_that_ends_before_its_message_is_known_says_its_end_in_the_channel(here: Stage):
+    here.slack.acts_then_hangs.add("chat.postMessage")
+    record = here.ask()
+    wait_until(lambda: "voided" in here.notes(), "the void")
+    here.end(record, sentence="it is in production for good")
+    here.slack.acts_then_hangs.clear()
+    wait_until(lambda: "It is in production for good" in here.slack.top()[-1].text, "the end in the channel")
+    assert here.slack.top()[-1].buttons == {}
+    wait_until(lambda: "paged" in here.notes(), "its note")
+    said = len(here.slack.top())
+    time.sleep(2)
+    assert len(here.slack.top()) == said
+
+
 @pytest.mark.parametrize("action", ["gate_approve", "gate_reject"])
 def test_a_press_before_the_record_names_the_message_decides_nothing_and_is_told_so(here: Stage, action: str):
     here.slack.answers_late["chat.postMessage"] = 1.0
