@@ -154,7 +154,7 @@ def test_every_process_may_be_killed_while_it_waits(
     assert ended.code == code, ended.all
     assert f"release {release}" in ended.out
     assert words in ended.out
-    # Where `gate serve` died in the middle of its post, the message is given up after 90 s, and the end comes by itself.
+    # Where `gate serve` died in the middle of its post, that message is given up after 90 s; the end comes by itself.
     until(lambda: words in doors.message().text, "Slack shows the end", 200)
     assert doors.message().buttons == {}
     assert ("note" in doors.project.columns()) == (code == 0)
