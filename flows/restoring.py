@@ -103,5 +103,6 @@ def bring_back(todo: Checklist, release: Release, workshop: Workshop) -> Outcome
         if touched_production(release):
             return halt(release, error, error)
         close.close_refused(release, error)
+        todo.say("production was not touched by this restore")
         raise
     return close.close(release, Outcome(outcome="restored", sentence=recovery.sentence, exit_code=0))
