@@ -127,8 +127,11 @@ def test_rollback_files_belong_to_the_plan_and_to_its_digest(project: Project) -
 def test_a_rollback_file_is_held_to_the_same_rules(project: Project) -> None:
     project.add("create table a (id int);")
     (project.folder / "rollback").mkdir()
-    (project.folder / "rollback/0000_m.sql").write_text("begin; drop table a; commit;")
+    file = project.folder / "rollback/0000_m.sql"
+    file.write_text("begin; drop table a; rollback;")
     assert [p.kind for p in project.plan().problems] == ["transaction-control", "transaction-control"]
+    file.write_text("begin; drop table a; commit;")
+    assert project.plan().problems == ()
 
 
 def test_a_rollback_folder_that_was_named_must_exist(project: Project, tmp_path: Path) -> None:
