@@ -37,6 +37,7 @@ def prefect(production_server: EmbeddedServer, tmp_path_factory: pytest.TempPath
         server.stop()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A Prefect server costs more than most tests that ask it: one process gets them all."""
     for item in items:

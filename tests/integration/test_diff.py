@@ -60,7 +60,7 @@ def test_a_branch_that_is_not_fetched_is_named_with_what_to_set():
     assert "fetch-depth: 0" in str(result.exception)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a checkout away")
+@pytest.mark.as_root  # only root can give a checkout away
 @pytest.mark.usefixtures("repository")
 def test_a_checkout_of_another_user_is_named_as_such_with_the_remedy():
     os.chown(".", 65534, 65534)
