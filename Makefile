@@ -57,8 +57,9 @@ equality: setup
 	$(BIN)/python -m tests.equality $(EQUALITY_ARGS)
 
 # From the release event to the commit status, every way: approved, rejected, expired, everything killed while it waits.
+# Each worker has a Prefect server of its own here: all in one group take half an hour.
 doors: setup
-	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py tests/acceptance/test_prefect_doors.py tests/acceptance/test_prefect.py tests/acceptance/test_windows.py tests/acceptance/test_conditions.py tests/acceptance/test_bad_input.py tests/integration/test_diff_rehearsal.py $(TEST_ARGS)
+	DOORS=1 $(BIN)/python -m pytest tests/acceptance/test_doors.py tests/acceptance/test_prefect_doors.py tests/acceptance/test_prefect.py tests/acceptance/test_windows.py tests/acceptance/test_conditions.py tests/acceptance/test_bad_input.py tests/integration/test_diff_rehearsal.py -n 4 --dist load
 
 # A thousand presses, ten thousand requests of rubbish, whole releases through Slack: minutes, for changes to the doors.
 presses: setup
