@@ -57,6 +57,7 @@ def test_the_roles_release_what_they_create_belongs_to_the_owner_and_no_secret_s
     assert [p.name for p in files if PASSWORD.encode() in p.read_bytes()] == []
 
 
+@pytest.mark.long("LEAST_PRIVILEGE", "make least-privilege")
 def test_the_roles_can_bring_production_back_from_its_backup(roles: Roles):
     project = roles.project
     project.begin()
@@ -75,6 +76,7 @@ def test_the_roles_can_bring_production_back_from_its_backup(roles: Roles):
     assert again == [(roles.owner,)], "the restored database kept what makes gate act as the owner"
 
 
+@pytest.mark.long("LEAST_PRIVILEGE", "make least-privilege")
 def test_who_only_watches_or_backs_up_can_do_that_and_nothing_else(roles: Roles):
     project = roles.project
     project.ready()

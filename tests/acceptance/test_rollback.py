@@ -19,6 +19,7 @@ def _applied(project: Project) -> list[str]:
     return tags
 
 
+@pytest.mark.long("ROLLBACKS", "make rollbacks")
 def test_what_a_rollback_of_a_release_leaves_behind_is_found_and_shown_to_the_approver(project: Project):
     project.begin()
     project.add("note", (*ADD_NOTE, "CREATE INDEX orders_total ON orders (total);"), DROP_NOTE)
@@ -31,6 +32,7 @@ def test_what_a_rollback_of_a_release_leaves_behind_is_found_and_shown_to_the_ap
     assert "the migrations do not run again after it: 0001_note, statement 3 (line 3): relation" in ended.err
 
 
+@pytest.mark.long("ROLLBACKS", "make rollbacks")
 def test_a_rollback_that_cannot_be_is_refused_with_the_reason_and_opens_nothing(project: Project):
     project.begin()
     note = project.add("note", ADD_NOTE, DROP_NOTE)
