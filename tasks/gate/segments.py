@@ -111,7 +111,7 @@ def _items(
         else:
             for offset, (_, s) in enumerate(here):
                 index += offset > 0
-                if meanings[offset] is Meaning.CUTS:
+                if meanings[offset] is Meaning.CUTS or (meanings[offset] is Meaning.IDLE and ends[offset]):
                     yield _Item(ends_before=True)
                 elif meanings[offset] is not Meaning.IDLE:
                     sent = Statement(tag=migration.tag, index=index, line=s.line, text=s.text)
