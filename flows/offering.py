@@ -20,6 +20,7 @@ from config.settings import Settings
 from flows.deployments import drill, recover, release
 from flows.reconcile import EVERY_SECONDS, Reconciler
 from flows.statuses import LeftStatuses
+from tasks.clients.owned_folder import temporary_folder
 from tasks.gate.errors import GateError
 
 LOOK_SECONDS = 0.25
@@ -108,9 +109,9 @@ class DrainingRunner(Runner):
 
 def offer(settings: Settings, policy: Policy, *, api: str) -> None:
     """Serve the deployments of this target until SIGTERM or Ctrl-C, and until what acts then has ended."""
-    with tempfile.TemporaryDirectory(prefix="gate-serve-") as folder:
+    with temporary_folder("serve") as folder:
         # Prefect's runner uses one fixed name below the temporary folder, which may be another user's already.
-        tempfile.tempdir = folder
+        tempfile.tempdir = str(folder)
         runner = DrainingRunner(name=f"gate-{settings.target}", limit=AT_ONCE)
         for made in _made(settings):
             runner.add_deployment(made)

@@ -1,18 +1,15 @@
 """Carries the migrations' files from where CI read them to where they run: read, keep in the store, lay out again."""
 
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from config.settings import Settings
 from tasks.clients.object_store import AlreadyThere, NotThere, ObjectStore
-from tasks.clients.owned_folder import owned_folder, sweep_folders
+from tasks.clients.owned_folder import temporary_folder
 from tasks.gate.bundle import MIGRATIONS, ROLLBACKS, Bundle, describe, differences, pack, refuse_unfit, unpack
 from tasks.gate.errors import Refused
 from tasks.migration_files import read_bytes
 from tasks.tool import tool_of
-
-PREFIX = "gate-bundle-"
 
 
 def read_files(settings: Settings) -> dict[str, bytes]:
@@ -62,18 +59,13 @@ def as_sent(settings: Settings, store: ObjectStore, bundle: Bundle | None, closi
     except NotThere:
         _refuse_other(settings, bundle)
         return settings
-    folder = closing.enter_context(owned_folder(PREFIX, Path(tempfile.gettempdir())))
+    folder = closing.enter_context(temporary_folder("files"))
     for name in (MIGRATIONS, ROLLBACKS):
         (folder / name).mkdir()
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return settings.model_copy(update={"migrations": folder / MIGRATIONS, "rollbacks": folder / ROLLBACKS})
-
-
-def sweep() -> int:
-    """Remove the folders that a killed process left; returns how many."""
-    return sweep_folders(PREFIX, [Path(tempfile.gettempdir())])
 
 
 def _key(target: str, bundle: Bundle) -> str:

@@ -1,11 +1,9 @@
 """The drill: the newest stored backup is proved again, and the way back is walked with it, on a scratch server only."""
 
 import secrets
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 from config.policy import Policy
@@ -13,6 +11,7 @@ from config.settings import Settings
 from tasks.backups import find_backup, list_backups, unreadable_backups
 from tasks.clients.directory_store import DirectoryStore
 from tasks.clients.object_store import ObjectStore
+from tasks.clients.owned_folder import temporary_folder
 from tasks.drills import keep
 from tasks.gate.drill import Drill
 from tasks.gate.errors import ConfigurationError, GateError, Refused
@@ -107,11 +106,11 @@ def _walk_the_way_back(
 ) -> Swapped:
     """Restore beside and swap, with the proved copy in production's place; the record of it goes with the folder."""
     scratch = workshop.scratch
-    with tempfile.TemporaryDirectory(prefix="gate-drill-") as folder:
+    with temporary_folder("drill") as folder:
         name = f"drill-{secrets.token_hex(3)}"
         there = settings.model_copy(update={"production_url": scratch.database_url(RESTORED)})
         recovery = policy.recovery.model_copy(update={"maintenance_database": MAINTENANCE})
-        record = Record(DirectoryStore(Path(folder)), settings.target, name, owner=new_owner())
+        record = Record(DirectoryStore(folder / "record"), settings.target, name, owner=new_owner())
         record.append("opened", {"by": "drill", "door": "drill"})
         release = Release(
             id=name,

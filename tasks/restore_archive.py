@@ -16,6 +16,7 @@ from tasks.clients.child import connection_environment, plain_environment, start
 from tasks.clients.compression import Damaged, decompress
 from tasks.clients.dump_stream import failure, unexpected
 from tasks.clients.object_store import ObjectStore
+from tasks.clients.owned_folder import temporary_folder
 from tasks.clients.programs import Programs
 from tasks.gate.errors import Refused
 from tasks.gate.manifest import Manifest
@@ -151,8 +152,8 @@ def _deserves_file(manifest: Manifest, jobs: int) -> bool:
 @contextmanager
 def _file(pieces: Iterator[bytes]) -> Iterator[Path]:
     """The dump as a private file: parallel jobs, and two passes, need to seek in it."""
-    with tempfile.TemporaryDirectory(prefix="gate-restore-") as place:
-        path = Path(place) / "dump"
+    with temporary_folder("dump") as place:
+        path = place / "dump"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:

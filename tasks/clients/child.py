@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 from pydantic import SecretStr
 
 from tasks.clients.address import parameters
-from tasks.clients.owned_folder import owned_folder
+from tasks.clients.owned_folder import temporary_folder
 from tasks.clients.parent_death import spawn
 from tasks.gate.errors import ConfigurationError
 
@@ -23,7 +23,6 @@ from tasks.gate.errors import ConfigurationError
 KEPT = ("HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "KRB5CCNAME", "KRB5_CONFIG", "SYSTEMROOT")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 SERVICE = "gate"
-CONNECTION_PREFIX = "gate-connection-"
 GRACE_S = 3.0  # pg_dump and pg_restore cancel their queries on SIGTERM; this is how long they may take, in seconds
 KEPT_ERRORS = 256 * 1024  # of a child's stderr the last bytes are kept: a chatty child must not fill our memory
 
@@ -117,7 +116,7 @@ def connection_environment(url: SecretStr | str) -> Iterator[dict[str, str]]:
     if any("\n" in value or "\r" in value for value in found.values()):
         raise ConfigurationError("the database URL holds a line break", hint="remove %0A and %0D from it")
     password = found.pop("password", None)
-    with owned_folder(CONNECTION_PREFIX, Path(tempfile.gettempdir()).resolve()) as folder:
+    with temporary_folder("connection") as folder:
         lines = [f"[{SERVICE}]", *(f"{name}={value}" for name, value in found.items())]
         _write_private(folder / "service", "\n".join(lines) + "\n")
         environment = {**plain_environment(), "PGSERVICEFILE": str(folder / "service"), "PGSERVICE": SERVICE}

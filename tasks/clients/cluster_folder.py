@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.clients.child import CONNECTION_PREFIX
 from tasks.clients.cluster_survivors import end_survivors
-from tasks.clients.owned_folder import owned_folder, sweep_folders
+from tasks.clients.owned_folder import TEMPORARY, owned_folder, sweep_folders
 from tasks.clients.server_account import hand_over, temporary_bases
 
 PREFIX = "gate-cluster-"
@@ -41,14 +40,14 @@ def socket_folder(folder: Path) -> Iterator[Path]:
 def sweep(*bases: Path) -> int:
     """Remove every cluster whose owner is dead, and end what still runs in it; returns how many were found.
 
-    The password files of connections whose owner is dead go as well.
+    Other temporary folders whose owner is dead go as well: passwords of connections, dumps, records of drills.
 
     Args:
         bases: where to look; everywhere that a cluster may be made unless given.
     """
     places = bases or (*temporary_bases(), Path(tempfile.gettempdir()).resolve())
     unique = tuple(dict.fromkeys(places))
-    sweep_folders(CONNECTION_PREFIX, unique)
+    sweep_folders(TEMPORARY, unique)
     return sweep_folders(PREFIX, unique, end_survivors)
 
 

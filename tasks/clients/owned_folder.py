@@ -12,6 +12,7 @@ from pathlib import Path
 from tasks.clients.server_account import NOBODY
 
 OWNER = "owner"
+TEMPORARY = "gate-temporary-"  # of all that are no cluster's, so that one sweep finds them
 BIRTH_S = 60.0  # a folder without a lock file may be one that is being made; older than this it is a leftover, seconds
 Ending = Callable[[Path], None]
 
@@ -43,6 +44,17 @@ def owned_folder(prefix: str, base: Path, end: Ending = _nothing_runs_in_it) -> 
     finally:
         _remove(folder, end)
         os.close(lock)
+
+
+@contextmanager
+def temporary_folder(what: str) -> Iterator[Path]:
+    """An owned folder below the temporary folder, for anything but a cluster; the next release sweeps what a kill left.
+
+    Args:
+        what: it holds, for whoever finds it: `dump`.
+    """
+    with owned_folder(f"{TEMPORARY}{what}-", Path(tempfile.gettempdir()).resolve()) as folder:
+        yield folder
 
 
 def sweep_folders(prefix: str, bases: Iterable[Path], end: Ending = _nothing_runs_in_it) -> int:

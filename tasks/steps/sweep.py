@@ -1,6 +1,5 @@
 """Clears away what a killed process left: scratch clusters, half backups, open uploads; never a whole backup."""
 
-from tasks import bundle
 from tasks.backups import sweep_half_backups
 from tasks.clients import scratch
 from tasks.gate.wording import count
@@ -9,7 +8,6 @@ from tasks.release import Release
 
 def sweep(release: Release) -> None:
     """Remove leftovers of this target; only a process that holds the target may call it."""
-    bundle.sweep()
     clusters = scratch.sweep()
     halves = sweep_half_backups(release.store, release.target)
     if clusters or halves:

@@ -15,7 +15,7 @@ from tasks.clients import cluster_survivors, postgres
 from tasks.clients.address import parameters
 from tasks.clients.cluster_folder import PREFIX, cluster_folder, sweep
 from tasks.clients.cluster_survivors import survivors
-from tasks.clients.owned_folder import OWNER
+from tasks.clients.owned_folder import OWNER, temporary_folder
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import scratch_server
 
@@ -178,3 +178,20 @@ def test_the_password_file_of_a_killed_gate_is_swept(own_temporary_folder):
     gate.communicate()
     sweep(own_temporary_folder)
     assert not password.parent.exists()
+
+
+def test_a_dump_that_a_killed_restore_left_is_swept_and_one_that_is_read_stays():
+    made = 'with temporary_folder("dump") as folder: print(folder, flush=True); time.sleep(60)'
+    program = f"import time; from tasks.clients.owned_folder import temporary_folder\n{made}"
+    restore = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert restore.stdout is not None
+    left = Path(restore.stdout.readline().strip())
+    (left / "dump").write_text("rows of production")
+    sweep()
+    assert (left / "dump").exists()
+    restore.kill()
+    restore.communicate()
+    with temporary_folder("dump") as ours:
+        sweep()
+        assert not left.exists()
+        assert ours.exists()
