@@ -10,7 +10,7 @@ TEST_ARGS ?= -n 4 --dist loadgroup
 # The tests start hundreds of processes: each takes the bytecode that the one before it left.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test kill-matrix segment-kills migrators readers equality defects repairs drafts doors presses least-privilege races engine-failures lint bench lock picture clean
+.PHONY: setup demo test kill-matrix segment-kills migrators readers equality defects repairs rollbacks doors presses least-privilege races engine-failures lint bench lock picture clean
 
 setup: $(STAMP)
 

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
+
+from tests.servers.serving import serving
 
 REPOSITORY = "acme/shop"
 TOKEN = "ghs_canary0token0of0the0tests"
@@ -232,12 +233,5 @@ def fake_github() -> Iterator[FakeGitHub]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    github.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(server) as github.url:
         yield github
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -2,13 +2,14 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.servers.serving import serving
 
 PROJECT = "acme/shop"
 TOKEN = "glpat-canary0token0of0the0tests"
@@ -108,12 +109,6 @@ def fake_gitlab() -> Iterator[FakeGitLab]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    gitlab.url = f"http://127.0.0.1:{server.server_address[1]}/api/v4"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(server) as address:
+        gitlab.url = f"{address}/api/v4"
         yield gitlab
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

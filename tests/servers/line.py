@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 from tasks.clients.seaweed import SeaweedServer
+from tests.servers.serving import serving
 
 BUSY = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 
@@ -55,15 +56,8 @@ def line_to(server: SeaweedServer) -> Iterator[Line]:
 
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     proxy.daemon_threads = True
-    line.endpoint = f"http://127.0.0.1:{proxy.server_address[1]}"
-    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(proxy) as line.endpoint:
         yield line
-    finally:
-        proxy.shutdown()
-        proxy.server_close()
-        thread.join()
 
 
 class _Passing(BaseHTTPRequestHandler):

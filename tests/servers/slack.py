@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+from tests.servers.serving import serving
 from tests.servers.slack_limits import refused_blocks
 from tests.servers.slack_people import (
     APP,
@@ -215,11 +216,5 @@ def workspace() -> Iterator[Workspace]:
 
     server = Quiet(("127.0.0.1", 0), Answering)
     place = Workspace(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield place
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
