@@ -100,14 +100,14 @@ def canaries(
 ) -> Iterator[Canaries]:
     """A project that is ready for a release, with a canary in each setting that may hold a secret."""
     project.policy += PEOPLE
-    superuser, owner = project.production, f"canary_owner_{project.home.name[-6:]}_{os.getpid()}".lower()
+    superuser, owner = project.production, f"canary_owner_{project.mark}"
     project.production = roles.owned_database(production_server, superuser, owner)
     project.ready()
     login = owner.replace("owner", "gate")
     project.production = roles.give_roles(production_server, superuser, owner, login)
     project.staging = _superuser(staging_server, project.staging, STAGING)
     s3_server.create_bucket("canaries")
-    project.store = s3_server.url("canaries", project.home.name)
+    project.store = s3_server.url("canaries", project.mark)
     with ExitStack() as around:
         scratch = around.enter_context(EmbeddedServer(settings=FAST))
         site = around.enter_context(local_site())
@@ -207,7 +207,7 @@ def _dump(server: EmbeddedServer, prefect: PrefectServer) -> str:
 
 def _stored(server: SeaweedServer, project: Project) -> list[str]:
     client = server.client()
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket="canaries", Prefix=project.home.name)
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="canaries", Prefix=project.mark)
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
     objects = [client.get_object(Bucket="canaries", Key=key) for key in keys]
     return [one["Body"].read().decode(errors="replace") + json.dumps(one["Metadata"]) for one in objects]

@@ -126,7 +126,7 @@ class Doors:
         folder = self.project.folder
         files = (path for path in folder.rglob("*") if path.is_file())
         held = {f"drizzle/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
-        self.commit = self.github.merged(12, f"note for {self.project.home.name}", held)
+        self.commit = self.github.merged(12, f"note for {self.project.mark}", held)
         self.github.review(12, "bob")
 
     def serve(self, **more: str) -> "subprocess.Popen[str]":
@@ -211,27 +211,27 @@ def open_doors(project: Project, github: FakeGitHub, slack: Workspace) -> Iterat
         yield doors
     finally:
         for process in doors.running:
-            end(process)
+            print(end(process))  # pytest shows it beside a failure
 
 
-def end(process: "subprocess.Popen[str]") -> None:
-    """Told to stop twice, so that no run is waited for; then killed."""
+def end(process: "subprocess.Popen[str]") -> str:
+    """Told to stop twice, so that no run is waited for; then killed. Whatever it said."""
     for number in (signal.SIGINT, signal.SIGINT):
         if process.poll() is None:
             process.send_signal(number)
             time.sleep(0.3)
     try:
-        process.communicate(timeout=30)
+        return "".join(process.communicate(timeout=30))
     except subprocess.TimeoutExpired:
-        killed(process)
+        return killed(process)
 
 
-def killed(process: "subprocess.Popen[str]") -> None:
-    """SIGKILL, also to what it started: nothing is said, nothing is tidied up."""
+def killed(process: "subprocess.Popen[str]") -> str:
+    """SIGKILL, also to what it started: nothing is said, nothing is tidied up. Whatever it said."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
-    process.communicate()
+    return "".join(process.communicate())
 
 
 def descendants(pid: int) -> list[int]:

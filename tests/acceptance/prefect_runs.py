@@ -18,7 +18,7 @@ from tests.acceptance.project import Project
 def watched(project: Project, prefect: PrefectServer) -> Project:
     """A project whose releases the Prefect server sees."""
     project.extra |= prefect.environment | {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
-    project.extra["GATE_TARGET"] = f"shop{project.home.name[-12:]}".replace("_", "-")
+    project.extra["GATE_TARGET"] = f"shop-{project.mark}"
     return project
 
 

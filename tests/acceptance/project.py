@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,8 @@ class Project:
     tags: list[str] = field(default_factory=list)
     policy: str = "[verify]\nhealth_attempts = 1\n"
     extra: dict[str, str] = field(default_factory=dict)
+    # For what tests share, such as a server: pytest gives the name of a folder again once its test has passed.
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     @property
     def folder(self) -> Path:
@@ -154,14 +157,17 @@ class Project:
         """The id of the release that waits for approval, or in another state, read from the record itself."""
         target = self.extra.get("GATE_TARGET", "shop")
         until = time.monotonic() + seconds
+        seen = "none has begun"
         while time.monotonic() < until:
             store = open_store(self.store)
             current = TargetLog(store, target).current()
-            there = current and Record.exists(store, target, current)
-            if there and current and Record.open(store, target, current).story().state == state:
-                return current
+            if current and Record.exists(store, target, current):
+                story = Record.open(store, target, current).story()
+                if story.state == state:
+                    return current
+                seen = f"{current} is {story.state}"
             time.sleep(0.1)
-        raise AssertionError(f"no release is {state}")
+        raise AssertionError(f"no release is {state} after {seconds} s: {seen}")
 
     def sql(self, url: SecretStr, statement: str) -> list[tuple[Any, ...]]:
         """Run SQL as the owner of a database."""

@@ -73,7 +73,7 @@ def no_such_database(project: Project) -> dict[str, str]:
 
 
 def no_privilege(project: Project) -> dict[str, str]:
-    role = f"reader_{project.home.name.replace('-', '_')[:30]}".lower()
+    role = f"reader_{project.mark}"
     project.sql(project.production, f"create role {role} login password '{PASSWORD}'")
     url = project.production.get_secret_value()
     return {"GATE_PRODUCTION_URL": re.sub(r"//[^@]*@", f"//{role}:{PASSWORD}@", url)}
@@ -263,7 +263,7 @@ def test_an_s3_store_that_may_only_be_read_and_a_bucket_that_is_not_there_are_na
 @pytest.mark.long("DOORS", "make doors")
 def test_a_whole_release_over_s3_ships(project: Project, s3_server: SeaweedServer):
     project.ready()
-    project.store = s3_server.url(BUCKET, f"release-{project.home.name[-8:]}")
+    project.store = s3_server.url(BUCKET, f"release-{project.mark}")
     project.extra |= s3_server.environment
     ended = project.gate("run", "--yes", "--json")
     assert ended.code == 0, ended.all

@@ -92,7 +92,7 @@ def test_a_store_that_is_away_for_half_a_minute_in_the_apply_costs_the_release_n
     with breaking_wire(f"postgresql://x@{host}:{port}/x", at=b"never in a request") as wire:
         through = parameters(wire.url)
         endpoint = f"http://{through['host']}:{through['port']}"
-        project.store = f"s3://away/{project.home.name}?endpoint_url={endpoint}&region=us-east-1"
+        project.store = f"s3://away/{project.mark}?endpoint_url={endpoint}&region=us-east-1"
         project.extra |= s3_server.environment
         process = project.start("run", "--yes", "--json")
         until(lambda: bool(sleeps(project)), "it applies", 90)
