@@ -138,6 +138,9 @@ class SeaweedServer:
     def _runs(self) -> bool:
         assert self._folder is not None, "start() comes first"
         process = self._spawn(_program(), self._folder)
+        for name, port in zip(PORTS, self._ports[1::2], strict=True):
+            # It has no flag for where these lie, and does not remove them.
+            self._ending.callback(Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock").unlink, missing_ok=True)  # noqa: S108
         self._ending.callback(_end, process)
         return self._ready(process)
 

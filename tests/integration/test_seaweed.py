@@ -48,6 +48,13 @@ def listening(pid: int) -> set[str]:
     return {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own}
 
 
+def unix_sockets(pid: int) -> list[Path]:
+    """Where in the file system a process listens."""
+    own = {str(descriptor.readlink()) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
+    rows = [row.split() for row in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]]
+    return [Path(row[7]) for row in rows if len(row) > 7 and row[3] == "00010000" and f"socket:[{row[6]}]" in own]
+
+
 def test_it_stores_objects_for_its_own_keys_and_for_nobody_else(s3_server: SeaweedServer, s3_url: str) -> None:
     open_store(s3_url).create("key", b"x")
     anonymous = subprocess.run(
@@ -74,10 +81,14 @@ def test_stopped_it_leaves_no_process_and_no_file() -> None:
     port = f"-s3.port={urlsplit(server.endpoint).port}"
     (process,) = processes_in(port)
     folder = Path(f"/proc/{process}/cwd").readlink()
+    sockets = unix_sockets(process)
+    assert len(sockets) == 6
+    assert all(path.exists() for path in sockets)
     server.stop()
     server.stop()
     assert processes_in(port) == []
     assert not folder.exists()
+    assert not any(path.exists() for path in sockets)
 
 
 def test_it_dies_with_an_owner_that_is_killed_and_the_next_sweep_takes_its_files() -> None:
