@@ -27,6 +27,7 @@ SECRETS = (
     "gitlab_token",
 )
 NOT_SETTINGS = {"GATE_KILL_AT", "GATE_DEFECT_AT"}  # name points at which the tests kill the process or make it err
+DATABASE_SCHEMES = ("postgresql://", "postgres://")
 
 
 class SettingsError(Exception):
@@ -92,6 +93,14 @@ class Settings(BaseSettings):
         host, _, port = value.rpartition(":")
         if not host or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004
             raise ValueError("host:port is wanted, for example 127.0.0.1:8770 or [::1]:8770")
+        return value
+
+    @field_validator("production_url", "staging_url", "scratch_url")
+    @classmethod
+    def _of_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        """Here only what tells which variable is meant; the whole address is read where it is used."""
+        if value is not None and not value.get_secret_value().strip().lower().startswith(DATABASE_SCHEMES):
+            raise ValueError("a postgresql:// URL is wanted, written as postgresql://user:password@host:5432/database")
         return value
 
     @field_validator("slack_channel")

@@ -72,6 +72,14 @@ def test_no_secret_shows_when_settings_are_printed():
             "",
             "GATE_TARGET cannot be used: a target's name has 1 to 63 letters, digits, - and _",
         ),
+        (
+            {"GATE_SCRATCH_URL": "host=h password=secret"},
+            "",
+            (
+                "GATE_SCRATCH_URL cannot be used: a postgresql:// URL is wanted, written as "
+                "postgresql://user:password@host:5432/database"
+            ),
+        ),
         ({"GATE_POLICY_FILE": "none.toml"}, "", "none.toml does not exist, but GATE_POLICY_FILE names it"),
         (
             {"GATE_PRODUCTION_URL_FILE": "/nowhere/url"},
