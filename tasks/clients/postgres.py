@@ -24,7 +24,12 @@ KEEPALIVES = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-CLIENT_CHECK_SINCE = 140000  # client_connection_check_interval
+# Settings by the server version that first knows them. The two limits may be set on the role, the database or the
+# server, and would end what must last: a long apply or restore, a session that rests between two attempts.
+KNOWN_SINCE = (
+    (140000, {"client_connection_check_interval": "10s", "idle_session_timeout": "0"}),
+    (170000, {"transaction_timeout": "0"}),
+)
 IDENTITY = """
 select (select system_identifier::text from pg_control_system()),
        d.oid::bigint,
@@ -63,6 +68,8 @@ def connect(
 ) -> Connection:
     """A connection in autocommit mode, named `gate <purpose>`, with our time limits set by SET, whatever the URL says.
 
+    A session, and a transaction as a whole, may last as long as they like: whoever works has the limits below.
+
     Args:
         url: postgresql:// URL; its options (sslmode, options, ...) are kept.
         purpose: two or three words that show up in pg_stat_activity.
@@ -98,8 +105,9 @@ def connect(
     except psycopg.Error as error:
         raise translate(error, found) from None
     try:
-        if connection.info.server_version >= CLIENT_CHECK_SINCE:
-            limits["client_connection_check_interval"] = "10s"
+        for version, settings in KNOWN_SINCE:
+            if connection.info.server_version >= version:
+                limits |= settings
         _set(connection, limits)
     except psycopg.Error as error:
         connection.close()

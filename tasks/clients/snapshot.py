@@ -18,7 +18,6 @@ from tasks.gate.fingerprint import Fingerprint
 
 BEGIN = "begin isolation level repeatable read read only"
 EXPORT = "select pg_export_snapshot(), pg_current_wal_lsn()::text"
-TRANSACTION_TIMEOUT_SINCE = 170000
 LOCK_WAIT_MS = 30_000  # as long as pg_dump beside it waits
 BLOCKERS = """
 select distinct a.pid, coalesce(nullif(a.application_name, ''), a.usename::text, 'unknown'),
@@ -55,8 +54,6 @@ def exported_snapshot(url: SecretStr | str) -> Iterator[Snapshot]:
         ConfigurationError: it cannot be reached.
     """
     with connect(url, purpose="backup", read_only=True, idle_timeout_ms=0) as session:
-        if session.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
-            session.execute("set transaction_timeout = 0")
         row = session.execute("select pg_is_in_recovery()").fetchone()
         if row is not None and row[0]:
             raise Refused(
@@ -91,8 +88,6 @@ def fingerprint_beside(
     with connect(
         url, purpose="backup fingerprint", read_only=True, statement_timeout_ms=0, lock_timeout_ms=LOCK_WAIT_MS
     ) as session:
-        if session.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
-            session.execute("set transaction_timeout = 0")
         session.execute(BEGIN)
         session.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot.id)))
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fingerprint") as pool:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import psycopg
 import pytest
@@ -40,6 +41,17 @@ def test_the_limits_win_over_the_urls_options_and_the_roles_settings(
             shown = [connection.execute(f"show {name}").fetchone()[0] for name in SHOWN]
             assert shown == ["gate check", "5s", "1min", "1min"]
             assert connection.execute("show work_mem").fetchone() == ("5MB",)
+
+
+def test_a_limit_on_sessions_or_on_whole_transactions_that_the_database_was_given_ends_nothing(production: SecretStr):
+    database = sql.Identifier(parameters(production)["dbname"])
+    with postgres.connect(production, purpose="test") as connection:
+        limits = "alter database {0} set idle_session_timeout = 100; alter database {0} set transaction_timeout = 100"
+        connection.execute(sql.SQL(limits).format(database))
+    with postgres.connect(production, purpose="apply") as connection:
+        time.sleep(0.3)
+        with connection.transaction():
+            connection.execute("select pg_sleep(0.3)")
 
 
 def test_a_read_only_connection_cannot_write(production: SecretStr):
