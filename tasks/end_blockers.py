@@ -12,7 +12,7 @@ from tasks.release import Release
 # In one statement: a session that went on meanwhile, or whose pid is another one's by now, is left alone.
 END = """
 select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
- where pid = %s and backend_start = %s and state = any(%s)
+ where pid = %s and (extract(epoch from backend_start) * 1000000)::int8 = %s and state = any(%s)
    and xact_start <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %s)
 """
 

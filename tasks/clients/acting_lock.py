@@ -16,8 +16,10 @@ from tasks.gate.errors import Busy, ConfigurationError, Fenced
 
 CLASS = int.from_bytes(b"gate", "big", signed=True)
 TAKE = "select pg_try_advisory_lock(%(class)s, %(target)s)"
+# to_char: psycopg reads a timestamp with time zone in one DateStyle only, and the database may have another.
 HOLDER = """
-select a.pid, a.application_name, a.usename::text, a.backend_start, a.client_addr::text
+select a.pid, a.application_name, a.usename::text,
+       to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSTZHTZM'), a.client_addr::text
   from pg_locks l
   join pg_database d on d.oid = l.database and d.datname = current_database()
   left join pg_stat_activity a on a.pid = l.pid
@@ -116,8 +118,6 @@ def _session(url: SecretStr | str, purpose: str, maintenance_database: str) -> t
 
 
 def _take_on(session: postgres.Connection, target: str) -> None:
-    if session.info.server_version >= postgres.CLIENT_CHECK_SINCE:
-        session.execute("set idle_session_timeout = 0")  # it sits idle for hours while a person decides
     for _ in range(2):  # the holder may leave between the question and the answer
         taken = session.execute(TAKE, _keys(target)).fetchone()
         if taken and taken[0]:
@@ -143,7 +143,7 @@ def _busy(target: str, holder: tuple[Any, ...]) -> Busy:
     parts = [f"pid {pid}" if pid else "a process that this role may not see"]
     parts += [f"{application!r}"] if application else []
     parts += [f"user {user}"] if user else []
-    parts += [f"since {since:%Y-%m-%d %H:%M:%S%z}"] if since else []
+    parts += [f"since {since}"] if since else []
     parts += [f"from {address}"] if address else []
     return Busy(
         f"another gate acts on {target} now: {', '.join(parts)}",

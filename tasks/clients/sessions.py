@@ -1,7 +1,6 @@
 """Other sessions of a database: who blocks us, who may be writing the ledger, and which are the gate's own."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 import psycopg
@@ -16,7 +15,7 @@ SHOWN = 80  # characters of a statement: enough to recognise it
 BLOCKING = """
 select a.pid, a.application_name, a.usename::text, a.state,
        extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.query_start, a.backend_start))::float8, a.query,
-       a.backend_start, a.backend_type = 'client backend'
+       (extract(epoch from a.backend_start) * 1000000)::int8, a.backend_type = 'client backend'
   from unnest(pg_catalog.pg_blocking_pids(%s)) as blocking(pid)
   left join pg_catalog.pg_stat_activity a using (pid)
  order by 5 desc nulls last
@@ -50,7 +49,8 @@ select distinct a.pid, a.application_name, a.usename::text, a.state,
 """
 
 NAMED = """
-select pid, backend_start, state, extract(epoch from clock_timestamp() - state_change)::float8
+select pid, (extract(epoch from backend_start) * 1000000)::int8, state,
+       extract(epoch from clock_timestamp() - state_change)::float8
   from pg_catalog.pg_stat_activity
  where application_name = any(%s) and datname = %s and pid <> pg_catalog.pg_backend_pid()
 """
@@ -64,7 +64,8 @@ select a.pid, a.application_name, a.usename::text, a.state,
 """
 
 END = """
-select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where pid = %s and backend_start = %s
+select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
+ where pid = %s and (extract(epoch from backend_start) * 1000000)::int8 = %s
 """
 
 
@@ -81,7 +82,7 @@ class GateSession(NamedTuple):
     """A session of the gate."""
 
     pid: int
-    since: datetime
+    since: int  # when its backend began, in µs since 1970: psycopg reads a timestamptz in one DateStyle only
     words: str
 
 

@@ -1,7 +1,6 @@
 """Which sessions that stand in the way of a migration may be ended: the policy decides, and never for a young one."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from config.policy import Apply
@@ -13,7 +12,7 @@ class Blocker(NamedTuple):
     """A session that somebody waits for."""
 
     pid: int  # 0 for a prepared transaction, which is no session
-    since: datetime | None  # when its backend began: a pid alone may be another one's a moment later
+    since: int | None  # when its backend began, in µs since 1970: a pid alone may be another one's a moment later
     state: str
     age_seconds: float  # of its transaction
     client: bool  # a client's, not autovacuum's or another worker of the server's own

@@ -12,7 +12,8 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from tasks.clients import postgres
-from tasks.clients.acting_lock import ActingLock
+from tasks.clients.acting_lock import ActingLock, somebody_acts
+from tasks.clients.address import parameters
 from tasks.clients.embedded import EmbeddedServer
 from tasks.gate.errors import Busy, ConfigurationError, Fenced
 
@@ -33,6 +34,16 @@ def test_a_second_gate_is_told_who_acts_now(production: SecretStr):
     assert ", since 20" in sentence
     assert "from 127.0.0.1" in sentence
     assert refused.value.exit_code == 7
+
+
+def test_who_acts_is_said_in_one_form_whatever_datestyle_the_database_has(production: SecretStr):
+    name = parameters(production)["dbname"]
+    with postgres.connect(production, purpose="test") as connection:
+        connection.execute(sql.SQL("alter database {} set datestyle = 'German'").format(sql.Identifier(name)))
+    with ActingLock.take(production, "styled", maintenance_database=name):
+        with pytest.raises(Busy, match=r", since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\+0000, from 127"):
+            ActingLock.take(production, "styled", maintenance_database=name)
+        assert somebody_acts(production, "styled", maintenance_database=name)
 
 
 def test_two_targets_on_one_server_do_not_block_each_other(production: SecretStr):

@@ -102,6 +102,7 @@ def test_the_apply_gives_up_within_its_bounds_and_says_who_is_in_the_way(shop: S
 def test_a_blocker_is_ended_only_where_the_policy_says_so_and_that_is_recorded(
     shop: Shop, policy: dict[str, Any], *, ended: bool
 ):
+    shop.sql(f"alter database {shop.name} set datestyle = 'German'")  # who blocks is seen there as anywhere
     plan = shop.plan(ADD_COLUMN)
     release = shop.release(plan, policy={"apply": {**QUICK["apply"], "attempts": 2, **policy}})
     waiting: list[str] = []

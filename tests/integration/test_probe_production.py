@@ -54,6 +54,7 @@ def test_the_databases_beside_production_and_what_hangs_on_it_are_named(shop: Sh
 
 
 def test_a_session_that_a_dead_process_left_is_ended_and_then_the_ledger_counts(shop: Shop):
+    shop.sql(f"alter database {shop.name} set datestyle = 'SQL, DMY'")  # its start is read there as anywhere
     plan = shop.plan(ADD_COLUMN)
     release = shop.release(plan)
     with closing(postgres.connect(shop.url, purpose=f"apply {release.id}")) as orphan:
