@@ -115,20 +115,54 @@ def _climb(
             release.record.append("recovering", choice)
         release.say(f"recovering: {choice.sentence}")
         reached(f"recover:{choice.rung}")
-        if choice.rung is Rung.TRANSACTION:
-            return _record(release, _as_before(release, plan, already_rolled_back=_was_rolling_back(release)))
         try:
-            if choice.rung is Rung.ROLLBACK:
-                return _record(release, _rolled_back(release, plan, rehearsal, now.segments_in, patience))
-            return _record(release, _restored(release, plan, rehearsal, choice, programs))
+            recovery = _by(choice, release, plan, rehearsal, now, programs, patience)
         except RollbackFailed as failure:
-            now = now.model_copy(update={"rollback_failed": failure.message})
+            now = _look_again(release, plan, rehearsal, now, failure, patience, what="rollback_failed")
         except NotRecovered:
             raise
         except GateError as failure:
-            if choice.rung is Rung.ROLLBACK:
+            if choice.rung is not Rung.RESTORE:
                 raise
-            now = now.model_copy(update={"restore_failed": failure.message})
+            now = _look_again(release, plan, rehearsal, now, failure, patience, what="restore_failed")
+        else:
+            return _record(release, recovery)
+
+
+def _by(
+    choice: Choice,
+    release: Release,
+    plan: Plan,
+    rehearsal: Rehearsal,
+    now: Circumstances,
+    programs: Programs | None,
+    patience: Patience | None,
+) -> Recovery:
+    if choice.rung is Rung.TRANSACTION:
+        return _as_before(release, plan, already_rolled_back=_was_rolling_back(release))
+    if choice.rung is Rung.ROLLBACK:
+        return _rolled_back(release, plan, rehearsal, now.segments_in, patience)
+    return _restored(release, plan, rehearsal, choice, programs)
+
+
+def _look_again(
+    release: Release,
+    plan: Plan,
+    rehearsal: Rehearsal,
+    before: Circumstances,
+    failure: GateError,
+    patience: Patience | None,
+    *,
+    what: str,
+) -> Circumstances:
+    """After a rung that failed, production itself says where it stands before a larger one is chosen."""
+    try:
+        state, settled = settle_production(release, plan, patience=patience)
+    except NotRecovered as away:
+        raise NotRecovered(f"{failure.message}; then {away.message}", hint=away.hint, unknown=True) from failure
+    now = _circumstances(release, plan, rehearsal, state, settled)
+    tried = {"rollback_failed": before.rollback_failed, "restore_failed": before.restore_failed}
+    return now.model_copy(update={**tried, what: failure.message})
 
 
 def _was_rolling_back(release: Release) -> bool:
@@ -189,7 +223,13 @@ def _restored(
 
 def _record(release: Release, recovery: Recovery) -> Recovery:
     reached("recover:done")
-    release.record.append("recovered", recovery)
+    try:
+        release.record.append("recovered", recovery)
+    except GateError as error:
+        raise NotRecovered(
+            f"{recovery.sentence}; but that could not be written down: {error.message}",
+            hint=f"`gate resume {release.id}` writes it down",
+        ) from error
     return recovery
 
 

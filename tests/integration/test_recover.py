@@ -100,6 +100,51 @@ def test_a_rollback_whose_reply_is_lost_is_settled(shop: Shop):
     assert contents(shop) == before
 
 
+def test_a_session_that_is_lost_during_the_rollback_is_no_verdict_on_it(shop: Shop):
+    before = contents(shop)
+    release, plan, rehearsal = failed_release(shop, rollbacks=(DROP_COLUMN,))
+    with breaking_wire(shop.url, at=b"drop column status", cut=Cut.BEFORE) as wire:
+        again = shop.open(release.id, url=wire.url)
+        assert recover(again, plan, rehearsal, NOT_WELL, patience=QUICKLY).rung is Rung.ROLLBACK
+        assert wire.broken.is_set()
+    assert contents(shop) == before
+    assert any("the plan is still applied, again" in said for said in shop.heard)
+
+
+def test_a_commit_of_the_rollback_that_never_arrived_is_tried_again(shop: Shop):
+    before = contents(shop)
+    release, plan, rehearsal = failed_release(shop, rollbacks=(DROP_COLUMN,))
+    with breaking_wire(shop.url, cut=Cut.BEFORE) as wire:
+        again = shop.open(release.id, url=wire.url)
+        assert recover(again, plan, rehearsal, NOT_WELL, patience=QUICKLY).rung is Rung.ROLLBACK
+        assert wire.broken.is_set()
+    assert contents(shop) == before
+
+
+def test_a_rollback_whose_session_is_ended_every_time_stops_without_a_restore(shop: Shop):
+    ends = "select pg_terminate_backend(pg_backend_pid());"
+    few = {"apply": {"lock_timeout_ms": 50, "attempts": 2, "max_wait_seconds": 5}}
+    release, plan, rehearsal = failed_release(shop, rollbacks=(ends + DROP_COLUMN,), policy=few)
+    shop.sql("insert into visits (path) values ('/late')")
+    with pytest.raises(NotRecovered, match="the session of the rollback was lost 2 times") as halted:
+        recover(release, plan, rehearsal, NOT_WELL, patience=QUICKLY)
+    assert f"gate resume {release.id}" in halted.value.hint
+    assert shop.sql("select count(*) from visits") == [(21,)]
+    assert shop.databases() == [shop.name]
+    assert [e.body["rung"] for e in release.record.events if e.kind == "recovering"] == ["rollback"]
+
+
+def test_before_a_larger_way_back_is_chosen_production_is_asked_again(shop: Shop):
+    release, plan, rehearsal = failed_release(shop, rollbacks=("drop table never_there;",))
+    with breaking_wire(shop.url, at=b"never_there", cut=Cut.REPLY) as wire:
+        wire.then = wire.down.set
+        again = shop.open(release.id, url=wire.url)
+        with pytest.raises(NotRecovered, match="cannot") as halted:
+            recover(again, plan, rehearsal, NOT_WELL, patience=QUICKLY)
+    assert f"gate resume {release.id}" in halted.value.hint
+    assert shop.databases() == [shop.name]
+
+
 def test_rollback_sql_that_fails_in_production_leads_to_the_restore(shop: Shop):
     before = contents(shop)
     release, plan, rehearsal = failed_release(shop, rollbacks=("drop table never_there;",))
