@@ -3,7 +3,7 @@
 from flows.checklist import Checklist
 from flows.defect import unexpected
 from tasks.apply_plan import apply_plan
-from tasks.gate.errors import Busy, GateError, NotRecovered
+from tasks.gate.errors import Busy, ConfigurationError, GateError, NotRecovered, Refused
 from tasks.gate.manifest import Manifest
 from tasks.gate.outcome import Outcome, from_error
 from tasks.gate.plan import Plan
@@ -40,6 +40,8 @@ def apply_and_verify(
         if not touched_production(release):
             raise  # refused before anything ran: that is not a failure which was recovered from
         failure = error if isinstance(error, GateError) else unexpected(error)
+        if not _blames_production(error):
+            _leave_what_is_committed(release, plan, failure)
     else:
         return None
     if release.record.last("failed") is None:
@@ -53,6 +55,26 @@ def apply_and_verify(
             },
         )
     return failure
+
+
+def _blames_production(error: Exception) -> bool:
+    """False where nobody could look or write it down, or Gate itself erred: that says nothing of the migrations."""
+    return isinstance(error, GateError) and not isinstance(error, ConfigurationError | Refused)
+
+
+def _leave_what_is_committed(release: Release, plan: Plan, failure: GateError) -> None:
+    """A store that is away, or a question that could not be put, is no reason to undo what is committed and in use.
+
+    Raises:
+        NotRecovered: something of the plan is in production, or nobody can tell.
+    """
+    _, settled = settle_production(release, plan, transaction=str(failure.nouns.get("transaction") or "") or None)
+    if settled.standing is Standing.UNTOUCHED:
+        return
+    raise NotRecovered(
+        f"{failure.message}; {settled.sentence}, and was left so",
+        hint=f"once that is mended: `gate resume {release.id}`, which verifies, and undoes only what is wrong",
+    ) from None
 
 
 def _cut_off_before_its_commit(release: Release, plan: Plan) -> bool:

@@ -80,6 +80,7 @@ def rehearse(
                 seconds=ran.seconds,
                 schema_sha256=sha256(after.schema.encode()),
                 schema_text=after.schema,
+                schema_before=before.schema,
                 rollback=judge_return(went, before, returned, after, plan, programs),
                 partial=rehearse_partial(scratch, database, plan, before, after, programs=programs, progress=progress),
                 losses=(*losses(before, after), *_replaced(statements, before, after)),

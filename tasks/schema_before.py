@@ -37,13 +37,7 @@ def keep_schema_before(release: Release, plan: Plan) -> None:
     """
     if release.store.size(_key(release.target, release.id)) is not None:
         return
-    try:
-        text = _schema_now(release, plan)
-    except Refused as refusal:
-        with postgres.connect(production_url(release.settings), purpose="who", read_only=True) as connection:
-            who = exclusive_holders(connection)
-        held = f"; locked by {listing(who)}" if who else ""
-        raise Refused(f"{refusal.message}{held}", hint=refusal.hint) from None
+    text = _schema_now(release, plan)
     with suppress(AlreadyThere):
         release.store.create(_key(release.target, release.id), text.encode())
 
@@ -57,11 +51,25 @@ def changes_since_before(release: Release, plan: Plan) -> tuple[str, ...] | None
     return schema_difference(before, _schema_now(release, plan), "before the release", "production now")
 
 
-def _schema_now(release: Release, plan: Plan) -> str:
+def production_schema(release: Release, plan: Plan, *, owners: bool = False) -> str:
+    """Production's schema without the ledger, as `schema_text` tells it.
+
+    Raises:
+        Refused: pg_dump cannot read it; the sentence names who holds a lock.
+    """
     programs = find(plan.identity.major, release.settings.pg_bin, server=False)
-    ledger = (plan.ledger_schema, plan.ledger_table)
-    text = schema_text(production_url(release.settings), programs, exclude_ledger=ledger, owners=True)
-    return without_ledger_schema(text, plan.ledger_schema)
+    ledger, url = (plan.ledger_schema, plan.ledger_table), production_url(release.settings)
+    try:
+        return schema_text(url, programs, exclude_ledger=ledger, owners=owners)
+    except Refused as refusal:
+        with postgres.connect(url, purpose="who", read_only=True) as connection:
+            who = exclusive_holders(connection)
+        held = f"; locked by {listing(who)}" if who else ""
+        raise Refused(f"{refusal.message}{held}", hint=refusal.hint) from None
+
+
+def _schema_now(release: Release, plan: Plan) -> str:
+    return without_ledger_schema(production_schema(release, plan, owners=True), plan.ledger_schema)
 
 
 def without_ledger_schema(text: str, schema: str) -> str:

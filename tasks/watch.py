@@ -1,23 +1,48 @@
 """Keep watching production for a while after the apply: some failures need traffic to show."""
 
 import time
+from collections.abc import Callable
 
+import psycopg
 from pydantic import SecretStr
 
 from config.policy import Verify
 from config.settings import Settings
 from tasks.clients.health import ask_health
-from tasks.gate.errors import GateError
+from tasks.gate.errors import ConfigurationError, GateError
 from tasks.gate.wording import count, duration
 from tasks.invariants import broken_invariants
 from tasks.release import Release
 from tasks.workshop import production_url
 
 SHORTEST_ROUND_S = 1.0
+PATIENCE_S = 60.0  # with a question that cannot be put: a failover takes 10-30 s on managed servers
+PAUSE_S = 1.0
 
 
 class VerificationFailed(GateError):
     """Production is not as the rehearsal said it would be."""
+
+
+def patiently(ask: Callable[[], str]) -> str:
+    """Ask again while the question itself cannot be put: a server that starts again is no reason to undo a release.
+
+    Raises:
+        VerificationFailed: the answer is bad.
+        ConfigurationError: it could not be asked for `PATIENCE_S` seconds.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return ask()
+        except VerificationFailed:
+            raise
+        except (GateError, psycopg.Error) as error:
+            if time.monotonic() - began > PATIENCE_S:
+                said = error.message if isinstance(error, GateError) else error.diag.message_primary
+                what = f"production could not be verified: {said or 'the connection was lost'}"
+                raise ConfigurationError(what) from None
+        time.sleep(PAUSE_S)
 
 
 def ask_application(settings: Settings, policy: Verify) -> str:
@@ -39,6 +64,7 @@ def ask_invariants(url: SecretStr, invariants: tuple[tuple[str, str], ...]) -> s
 
     Raises:
         VerificationFailed: one does not hold.
+        ConfigurationError: one could not be asked.
     """
     if broken := broken_invariants(url, invariants):
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
@@ -53,6 +79,7 @@ def watch(release: Release, invariants: tuple[tuple[str, str], ...]) -> float:
 
     Raises:
         VerificationFailed: as soon as one answer is bad.
+        ConfigurationError: production could not be asked for a minute.
     """
     seconds = release.settings.watch_seconds
     if not seconds or (release.settings.health_url is None and not invariants):
@@ -65,7 +92,7 @@ def watch(release: Release, invariants: tuple[tuple[str, str], ...]) -> float:
         release.progress(f"watching: {duration(elapsed)} of {duration(seconds)}")
         try:
             ask_application(release.settings, policy)
-            ask_invariants(url, invariants)
+            patiently(lambda: ask_invariants(url, invariants))
         except VerificationFailed as failure:
             late = duration(time.monotonic() - began)
             raise VerificationFailed(f"{failure.message}, {late} into the watch", hint=failure.hint) from None

@@ -59,7 +59,8 @@ def command(
 
         write_comment(settings, proposal.marker(plan.target), redacted(proposal.comment(plan, base, tried), hidden))
     if as_json:
-        shown = tried.model_dump(mode="json", exclude={"rehearsal": {"schema_text"}}) if tried else None
+        texts = {"rehearsal": {"schema_text", "schema_before"}}
+        shown = tried.model_dump(mode="json", exclude=texts) if tried else None
         print_json({"base": base, **document(plan), "rehearsed": shown})
     else:
         for mark in found:

@@ -91,6 +91,13 @@ def schema_difference(a: str, b: str, name_a: str, name_b: str) -> tuple[str, ..
     return tuple(lines)
 
 
+def changed_lines(difference: tuple[str, ...], most: int = 12) -> str:
+    """The lines of a difference that only one side has, for a message; `most` of them, and how many more there are."""
+    own = [line for line in difference if line[:1] in "+-" and not line.startswith(("+++", "---")) and line[1:].strip()]
+    more = f"\n… and {len(own) - most} more lines" if len(own) > most else ""
+    return "\n".join(own[:most]) + more
+
+
 def _pattern(name: str) -> str:
     # Within double quotes pg_dump takes a pattern letter by letter.
     return '"' + name.replace('"', '""') + '"'

@@ -91,6 +91,7 @@ class Rehearsal(Model):
     seconds: float  # first BEGIN to COMMIT
     schema_sha256: str  # of the schema text after the plan; what production must look like afterwards
     schema_text: str  # pg_dump -s --restrict-key=gate, normalised
+    schema_before: str = ""  # the same of the restored backup; empty in records of earlier versions
     rollback: RollbackRehearsal
     partial: tuple[RollbackRehearsal, ...] = ()  # of a plan in segments: the way back after segment 1, 2, ...
     losses: tuple[str, ...] = ()  # columns and rows that are gone afterwards, in words

@@ -12,7 +12,8 @@ from tasks.gate.report_reading import Body, Reading
 
 RECOVERY = ("failed", "recovering", "restored_beside", "swapping", "swapped", "recovered", "not_recovered")
 SAID = 90  # characters of an event's sentence in the list of all events
-UNSAID = frozenset({"sentence", "prefect", "statements", "schema_text"})  # said elsewhere, or too long to say
+# Said elsewhere, or too long to say.
+UNSAID = frozenset({"sentence", "prefect", "statements", "schema_text", "schema_before"})
 
 
 def production_section(reading: Reading) -> Section | None:

@@ -106,7 +106,7 @@ def _backup(reading: Reading) -> dict[str, Any] | None:
 
 def _rehearsal(reading: Reading) -> dict[str, Any] | None:
     rehearsal = reading.rehearsal
-    return rehearsal.model_dump(mode="json", exclude={"schema_text"}) if rehearsal else None
+    return rehearsal.model_dump(mode="json", exclude={"schema_text", "schema_before"}) if rehearsal else None
 
 
 def _approval(reading: Reading) -> dict[str, Any] | None:

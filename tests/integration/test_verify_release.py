@@ -23,9 +23,9 @@ def shop(production_server: EmbeddedServer, tmp_path: Path) -> Iterator[Shop]:
         yield shop
 
 
-def applied(shop: Shop, **options: object) -> tuple[Release, Plan, Rehearsal]:
+def applied(shop: Shop, texts: tuple[str, ...] = (ADD_COLUMN,), **options: object) -> tuple[Release, Plan, Rehearsal]:
     """A release whose plan is in production."""
-    plan = shop.plan(ADD_COLUMN)
+    plan = shop.plan(*texts)
     rehearsal = shop.rehearsal(plan)
     release = shop.release(plan, **options)
     apply_plan(release, plan, rehearsal)
@@ -81,14 +81,16 @@ def test_a_ledger_with_somebody_elses_row_on_top_fails(shop: Shop):
         verify_release(release, plan, rehearsal)
 
 
-def test_an_invalid_index_is_named(shop: Shop):
-    release, plan, rehearsal = applied(shop)
-    shop.sql(
-        "create index broken on orders (note);"
-        "update pg_index set indisvalid = false where indexrelid = 'broken'::regclass"
-    )
+def test_an_invalid_index_of_the_release_is_named_and_one_of_somebody_else_is_no_failure(shop: Shop):
+    release, plan, rehearsal = applied(shop, texts=(ADD_COLUMN, "create index broken on orders (note)"))
+    invalid = "update pg_index set indisvalid = false where indexrelid = '{}'::regclass"
+    shop.sql(invalid.format("broken"))
     with pytest.raises(VerificationFailed, match=r"invalid indexes in production: public\.broken"):
         verify_release(release, plan, rehearsal)
+    shop.sql(invalid.format("broken").replace("false", "true"))
+    shop.sql("create index by_hand on orders (note);" + invalid.format("by_hand"))
+    said = verify_release(release, plan, rehearsal).sentence
+    assert "(not of this release, and invalid: public.by_hand)" in said
 
 
 @pytest.mark.parametrize(
