@@ -42,7 +42,7 @@ class SegmentsApply:
         """
         its = self.attempts
         connection, plan, limits = its.connection, its.plan, its.release.policy.apply
-        rows, began = StatementRows(its.release.id), its.release.now()
+        rows, began = StatementRows(its.release.id, plan.segments), its.release.now()
         clock = time.monotonic()
         self._create(rows)
         where = self._where()

@@ -9,7 +9,7 @@ from tasks.clients import postgres
 from tasks.clients.alone_catalog import look
 from tasks.clients.postgres import Connection
 from tasks.clients.sessions import GateSession, application_name, end_session, sessions_named
-from tasks.clients.statement_rows import StatementRows
+from tasks.clients.statement_rows import StatementRows, take_on
 from tasks.gate.errors import ConfigurationError, GateError, NotRecovered
 from tasks.gate.names import failed_name, restore_name
 from tasks.gate.plan import Ledger, Plan
@@ -155,7 +155,7 @@ def look_at_segments(
     """How far a plan in segments got; None for one that a single transaction holds.
 
     Args:
-        connection: outside a transaction.
+        connection: outside a transaction; its search_path becomes the one that the plan left.
         release_id: whose rows are read.
         plan: what is compared.
         ledger: as it is now.
@@ -166,7 +166,8 @@ def look_at_segments(
     rows = recorded_rows(ledger, plan)
     if rows is None:
         return Progress(of=len(plan.segments), doubt="the ledger is neither as the plan found it nor as it leaves it")
-    found = progress(plan, StatementRows(release_id).read(connection), rows)
+    written = StatementRows(release_id).read(connection)
+    found = progress(plan, written, rows)
     if not found.started:
         return found
     segment = plan.segments[found.segments_in]
@@ -175,6 +176,7 @@ def look_at_segments(
     if segment.alone.kind is Kind.PROCEDURE:
         doubt = f"{found.started} was begun, it commits on its way, and nobody can tell from outside how far it got"
         return found.model_copy(update={"doubt": doubt})
+    take_on(connection, written, only="search_path")  # an unqualified name is found where the statement found it
     statement = segment.statements[0]
     expected = (definitions or {}).get((statement.tag, statement.index), "")
     return found.model_copy(update={"left": look(connection, segment.alone, expected)})

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from tasks.clients.postgres import Connection
 from tasks.gate.progress import StatementRow
 from tasks.gate.segment import Segment, Statement
+from tasks.gate.session_settings import changed
 
 SCHEMA, TABLE = "gate", "statements"
 COLUMNS = ("release", "segment", "tag", "statement", "digest", "started_at", "finished_at", "undone_at", "settings")
@@ -55,10 +56,24 @@ select segment, tag, statement, digest, finished_at is not null, settings
   from gate.statements where release = %s and undone_at is null order by segment, started_at
 """
 WRITTEN_BY = "select distinct xmin::text::bigint from gate.statements where release = %s"
-# What the session set by itself: a later process that goes on with the plan sets it again.
+# What the session set by itself: a later process that goes on with the plan sets it again. Of a SET LOCAL the server
+# shows only the value that ends with the transaction, so there what the segment before left is kept.
 SESSION = """
-select coalesce(jsonb_object_agg(name, pg_catalog.current_setting(name)), '{}')
-  from pg_catalog.pg_settings where source = 'session' and name <> all(%s)
+select coalesce(jsonb_object_agg(name, setting), '{}') from (
+    select name, pg_catalog.current_setting(name)
+      from pg_catalog.pg_settings
+     where source = 'session' and name <> all(%(ours)s) and pg_catalog.lower(name) <> all(%(local)s)
+    union
+    select name, pg_catalog.current_setting(name, true)
+      from unnest(%(custom)s::text[]) as name where name <> all(%(local)s)
+    union
+    select key, value
+      from pg_catalog.jsonb_each_text((
+           select settings from gate.statements
+            where release = %(release)s and segment < %(segment)s and finished_at is not null and undone_at is null
+            order by segment desc limit 1))
+     where pg_catalog.lower(key) = any(%(local)s)) as one(name, setting)
+ where setting is not null
 """
 SET = "select pg_catalog.set_config(%s, %s, false)"
 OURS = [
@@ -85,8 +100,15 @@ class NotOurTable(Exception):
 class StatementRows:
     """The rows of one release."""
 
-    def __init__(self, release: str) -> None:
+    def __init__(self, release: str, segments: Sequence[Segment] = ()) -> None:
+        """Of one release.
+
+        Args:
+            release: its id.
+            segments: of its plan, for whoever writes that they are in.
+        """
         self._release = release
+        self._changed = changed(segments)
 
     def create(self, connection: Connection) -> None:
         """Make the schema and the table where they are missing.
@@ -129,7 +151,9 @@ class StatementRows:
     def finish(self, connection: Connection, segment: Segment) -> None:
         """Say that a segment's statements are in; within the transaction that makes them so, where there is one."""
         statements = segment.statements
-        row = connection.execute(SESSION, [OURS]).fetchone()
+        its = self._changed[segment.number]
+        names = {"ours": OURS, "local": list(its.local), "custom": list(its.custom)}
+        row = connection.execute(SESSION, {**names, "release": self._release, "segment": segment.number}).fetchone()
         connection.execute(
             FINISH,
             {
@@ -148,11 +172,18 @@ class StatementRows:
             connection.execute(UNDO, [self._release])
 
 
-def take_on(connection: Connection, rows: Sequence[StatementRow]) -> None:
-    """Set what the plan's own statements had set in the session that is gone."""
+def take_on(connection: Connection, rows: Sequence[StatementRow], *, only: str = "") -> None:
+    """Set what the plan's own statements had set in the session that is gone.
+
+    Args:
+        connection: outside a transaction.
+        rows: of the release, in order.
+        only: this one setting; empty for all of them.
+    """
     finished = [row for row in rows if row.finished]
     for name, value in (finished[-1].settings if finished else {}).items():
-        connection.execute(SET, [name, value])
+        if only in ("", name):
+            connection.execute(SET, [name, value])
 
 
 def _look(connection: Connection) -> tuple[bool, bool, list[str]]:

@@ -16,6 +16,7 @@ from tasks.gate.plan import Plan
 from tasks.gate.production import Standing
 from tasks.gate.recovery import Rung
 from tasks.gate.rehearsal import RehearsedStatement, RollbackRehearsal
+from tasks.leftovers import remove_leftovers
 from tasks.probe_production import settle_production
 from tasks.recover import recover
 from tasks.statement_failures import StatementFailed
@@ -246,11 +247,29 @@ def test_a_ledger_that_somebody_writes_between_two_segments_stops_the_plan(shop:
 
 
 def test_what_a_segment_sets_in_the_session_is_set_again_by_whoever_goes_on(shop: Shop):
-    plan = shop.plan("create schema other; set search_path to other, public;", PLAIN, "create table here (id int);")
+    plan = shop.plan(
+        "create schema other; create schema apart; set search_path to other, public; set app.tenant = 'ours'; commit;"
+        "begin; set local search_path to apart; set local app.tenant = 'theirs'; create table there (id int); commit;",
+        PLAIN,
+        "create table here as select current_setting('app.tenant') as tenant;",
+    )
     release = shop.release(plan)
     assert dies_at("alone:started", "apply", shop, release.id, plan, NOT_REHEARSED)
     apply_plan(shop.open(release.id), plan, NOT_REHEARSED)
-    assert shop.sql("select to_regclass('other.here') is not null") == [(True,)]
+    assert shop.sql("select tenant, to_regclass('apart.there') is not null from other.here") == [("ours", True)]
+
+
+def test_what_an_index_left_is_found_where_the_search_path_of_the_plan_had_put_it(shop: Shop):
+    shop.sql("create schema other; create table other.stock (code int); create table stock (code int)")
+    shop.sql("insert into other.stock values (1), (1)")
+    plan = shop.plan("set search_path to other, public;", "create unique index concurrently codes on stock (code);")
+    release = shop.release(plan)
+    with pytest.raises(StatementFailed, match="could not create unique index"):
+        apply_plan(release, plan, NOT_REHEARSED)
+    said = settle_production(release, plan)[1].sentence
+    assert said.endswith("CREATE INDEX CONCURRENTLY codes of 0002 was begun (it is there unfinished)")
+    remove_leftovers(release, plan, NOT_REHEARSED)
+    assert valid(shop, "other.codes") is None
 
 
 def test_a_table_of_somebody_elses_in_our_place_is_left_alone(shop: Shop):

@@ -11,6 +11,7 @@ from tasks.gate.production import LedgerShows, ProductionState, Standing, settle
 from tasks.gate.progress import Left, StatementRow, progress, recorded_rows
 from tasks.gate.segment import Kind, Segment
 from tasks.gate.segments_told import sentences
+from tasks.gate.session_settings import Changed, changed
 from tasks.read_scripts import read_migrations
 
 BREAK = "--> statement-breakpoint\n"
@@ -332,3 +333,14 @@ def test_where_all_or_nothing_ends_and_the_way_back_are_said_for_each_segment() 
     without = sentences(MIXED.model_copy(update={"rollbacks": ()}))
     assert without[2].endswith("the way back is the restore of the backup")
     assert sentences(plan_of("select 1")) == ()
+
+
+def test_a_setting_of_the_transaction_is_told_from_one_of_the_session_also_inside_a_block():
+    inside = "do $$ begin perform set_config('A.b', 'x', true); execute 'set local c.d to y'; end $$;"
+    first = f"set e.f = '1'; set local Work_Mem = '5MB'; {inside} set local search_path to one; set search_path to two;"
+    found = changed(split(f"{first} commit; {CIC}", "select set_config('g.h', 'x', false), set_config(i, 'x', true)"))
+    assert found == {
+        1: Changed(local=("work_mem", "a.b", "c.d"), custom=("e.f", "a.b", "c.d")),
+        2: Changed(custom=("e.f", "a.b", "c.d")),
+        3: Changed(custom=("e.f", "a.b", "c.d", "g.h")),
+    }
