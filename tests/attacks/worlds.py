@@ -78,6 +78,13 @@ def _pointed_at(stage: Stage, attempt: Attempt, url: SecretStr) -> Attempt:
     return attempt
 
 
+def the_schema_is_changed_by_hand_after_the_yes(stage: Stage) -> Attempt:
+    attempt = approved(stage)
+    stage.project.sql(stage.project.production, "create index by_hand on orders (total)")
+    stage.afterwards.append(lambda: stage.project.sql(stage.project.production, "drop index by_hand"))
+    return attempt
+
+
 def the_backup_is_replaced_in_the_store(stage: Stage) -> Attempt:
     attempt = approved(stage)
     dump = _stored(stage) / "dump.zst"
@@ -170,6 +177,7 @@ SEEN_BY_THE_STEPS = {
     a_rollback_is_edited_after_the_yes,
     a_migration_is_added_after_the_yes,
     two_who_broke_the_glass_do_not_cover_an_edited_file,
+    the_schema_is_changed_by_hand_after_the_yes,
     the_backup_is_replaced_in_the_store,
     the_backup_is_gone_from_the_store,
     the_manifest_of_the_backup_is_edited,
