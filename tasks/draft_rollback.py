@@ -15,6 +15,7 @@ from tasks.clients.catalog import Connection, read_catalog, read_names
 from tasks.clients.programs import Programs
 from tasks.clients.schema_text import schema_difference, schema_text
 from tasks.clients.scratch import ScratchServer
+from tasks.clients.session_settings import BY_ITSELF, Session
 from tasks.gate.draft import Draft, down, next_rename
 from tasks.gate.draft_text import Trial, changes_of_rows, draft_text
 from tasks.gate.errors import ConfigurationError, GateError, Refused
@@ -24,7 +25,7 @@ from tasks.gate.take_back import unknown_tag
 from tasks.gate.undo import changed
 from tasks.replay import STATEMENT_MS, replay
 from tasks.run_segments import plan_over, run_plan
-from tasks.scratch_for_drafts import scratch_for_drafts
+from tasks.scratch_for_drafts import production_session, scratch_for_drafts
 from tasks.tool import ledger_place, tool_of
 
 MOST_RENAMES = 500
@@ -68,7 +69,9 @@ def write_draft(settings: Settings, tag: str) -> Written:
             f"{tag} has {there} already", hint="a draft overwrites nothing: move that file away first"
         )
     with scratch_for_drafts(settings) as (scratch, programs):
-        draft, trial = draft_rollback(scratch, programs, folder, tag, ledger_place(settings))
+        draft, trial = draft_rollback(
+            scratch, programs, folder, tag, ledger_place(settings), production_session(settings)
+        )
     text = draft_text(migration, draft, trial)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +81,12 @@ def write_draft(settings: Settings, tag: str) -> Written:
 
 
 def draft_rollback(
-    scratch: ScratchServer, programs: Programs, folder: Folder, tag: str, ledger: tuple[str, str]
+    scratch: ScratchServer,
+    programs: Programs,
+    folder: Folder,
+    tag: str,
+    ledger: tuple[str, str],
+    session: Session = BY_ITSELF,
 ) -> tuple[Draft, Trial]:
     """The draft of one migration's rollback, from what it changes after the history before it, and how it went.
 
@@ -90,6 +98,7 @@ def draft_rollback(
         folder: with the migration and everything before it.
         tag: the migration's.
         ledger: schema and table of the migrations table.
+        session: how production's sessions begin, where that is known.
 
     Raises:
         Refused: the history before it, or the migration itself, does not run from empty.
@@ -97,9 +106,9 @@ def draft_rollback(
     place = next(n for n, m in enumerate(folder.migrations) if m.tag == tag)
     ground = _Ground(scratch, programs, folder, folder.migrations[place], ledger)
     earlier = folder.model_copy(update={"migrations": folder.migrations[:place]})
-    base = replay(scratch, earlier, *ledger)
+    base = replay(scratch, earlier, *ledger, session)
     try:
-        with _copy(scratch, base) as (_, up), _copy(scratch, base) as (_, trip):
+        with _copy(scratch, base, session) as up, _copy(scratch, base, session) as trip:
             _apply(ground, up)
             _apply(ground, trip)
             draft = _draft(ground, scratch.database_url(base), up)
@@ -109,11 +118,11 @@ def draft_rollback(
 
 
 @contextmanager
-def _copy(scratch: ScratchServer, template: str) -> Iterator[tuple[str, SecretStr]]:
+def _copy(scratch: ScratchServer, template: str, session: Session) -> Iterator[SecretStr]:
     name = f"{template}_{secrets.token_hex(2)}"
-    url = scratch.create_database(name, template=template)
+    url = scratch.create_database(name, template=template, settings=session.settings)
     try:
-        yield name, url
+        yield url
     finally:
         scratch.drop_database(name)
 

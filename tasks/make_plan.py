@@ -8,6 +8,7 @@ import psycopg
 from config.policy import Policy
 from config.settings import Settings
 from tasks.clients.domains import domains
+from tasks.clients.session_settings import session_settings
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.identity import Identity
 from tasks.gate.model import digest_of
@@ -62,6 +63,7 @@ def make_plan(
         segments=read.segments,
         policy_digest=digest_of(policy),
         tools=tools,
+        session_settings=session_settings(connection),
     )
 
 

@@ -1,5 +1,6 @@
 """Makes the plan of `gate repair`: one remedy of the ledger, with what it runs and what production must show first."""
 
+from tasks.clients.session_settings import session_settings
 from tasks.gate.model import digest_of
 from tasks.gate.plan import Plan, PlannedMigration, Problem, Purpose, State
 from tasks.gate.repair import COMPARED, Offer, chosen
@@ -52,6 +53,7 @@ def plan_repair(occasion: Occasion) -> Plan:
         effects=read.effects,
         policy_digest=digest_of(occasion.policy),
         tools=occasion.tools,
+        session_settings=session_settings(occasion.connection),
         purpose=Purpose.REPAIR,
         subject=occasion.subject,
         title=offer.title,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tasks.clients.domains import domains
+from tasks.clients.session_settings import session_settings
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.model import digest_of
 from tasks.gate.plan import Migration, Plan, PlannedMigration, Problem, Purpose, Rollback, script
@@ -63,6 +64,7 @@ def plan_rollback(occasion: Occasion) -> Plan:
         effects=read.effects,
         policy_digest=digest_of(occasion.policy),
         tools=occasion.tools,
+        session_settings=session_settings(occasion.connection),
         purpose=Purpose.ROLLBACK,
         subject=occasion.subject,
         title=f"take back {listing([t.migration.tag for t in taken])}",

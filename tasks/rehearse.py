@@ -48,7 +48,8 @@ def rehearse(
 ) -> Rehearsal:
     """Apply the plan to a copy of the restored database, then its rollback and the plan again to another copy.
 
-    Safe to run twice: the restored database is only read, the copies are made anew and dropped at the end.
+    Safe to run twice: the restored database is only read, after it was given the settings that production's sessions
+    begin with; the copies are made anew and dropped at the end.
 
     Args:
         scratch: the server that holds the restored database, never production's.
@@ -63,7 +64,7 @@ def rehearse(
     """
     try:
         progress("copying the restored database")
-        with _copies(scratch, database, back=not missing_rollbacks(plan)) as (up, trip):
+        with _copies(scratch, database, plan) as (up, trip):
             reached("rehearse:copied")
             progress("reading the restored database")
             before = look(scratch.database_url(database), plan, programs)
@@ -95,14 +96,15 @@ def rehearse(
 
 
 @contextmanager
-def _copies(scratch: ScratchServer, database: str, *, back: bool) -> Iterator[tuple[SecretStr, SecretStr | None]]:
+def _copies(scratch: ScratchServer, database: str, plan: Plan) -> Iterator[tuple[SecretStr, SecretStr | None]]:
     """A copy for the plan and, for the way back, one more; gone at the end, without hiding the first error."""
-    names = [f"{database}_up", f"{database}_trip"]
+    names, session, back = [f"{database}_up", f"{database}_trip"], plan.session_settings, not missing_rollbacks(plan)
     for name in names:
         scratch.drop_database(name)  # what an interrupted rehearsal left on a server of the team's
     try:
-        up = scratch.create_database(names[0], template=database)
-        trip = scratch.create_database(names[1], template=database) if back else None
+        scratch.use_settings(database, session)  # it is compared with them: pg_dump writes times in the TimeZone
+        up = scratch.create_database(names[0], template=database, settings=session)
+        trip = scratch.create_database(names[1], template=database, settings=session) if back else None
         yield up, trip
     finally:
         for name in names:

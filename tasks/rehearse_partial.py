@@ -50,7 +50,7 @@ def rehearse_partial(
         name = f"{database}_part"
         scratch.drop_database(name)
         try:
-            url = scratch.create_database(name, template=database)
+            url = scratch.create_database(name, template=database, settings=plan.session_settings)
             went = go_back(url, part.plan, progress, recorded=part.recorded)
             returned = None if went.failure else look(url, plan, programs)
             tried.append(judge_return(went, before, returned, after, plan, programs))

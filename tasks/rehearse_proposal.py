@@ -10,6 +10,7 @@ from config.settings import Settings
 from tasks.clients import postgres
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import ScratchServer
+from tasks.clients.session_settings import kept
 from tasks.compare_folders import folder_at
 from tasks.gate.errors import GateError, Refused
 from tasks.gate.identity import Identity
@@ -25,7 +26,7 @@ from tasks.rehearse import rehearse
 from tasks.replay import replay
 from tasks.restore_on_scratch import restore_on_scratch
 from tasks.run_segments import plan_over, run_plan
-from tasks.scratch_for_drafts import scratch_for_drafts
+from tasks.scratch_for_drafts import production_session, scratch_for_drafts
 from tasks.steps.back_up import RESTORED
 from tasks.survey import survey
 from tasks.tool import StatementFailed, ledger_place, tool_of
@@ -78,6 +79,8 @@ def _on_backup(settings: Settings, policy: Policy, base: str, ground: Ground, sa
         refuse_unfit(manifest, scratch.major, programs)
         _, notes = restore_on_scratch(store, manifest, scratch, programs, RESTORED, lambda _figure: None)
         try:
+            # The plan is made on the copy, so it finds them there; where production is away, what the backup knows.
+            scratch.use_settings(RESTORED, production_session(settings).settings or kept(manifest.database_settings))
             plan, missed = _plan_on(scratch, RESTORED, settings, policy, base, manifest.identity)
             if missed:
                 notes = (*notes, f"{count(missed, 'migration')} of {base} that the backup lacks ran before")
@@ -102,7 +105,7 @@ def _on_empty(
         say(f"replaying the migrations of {base} on a scratch server")
         before = folder_at(tool_of(settings), settings.migrations, base) or _nothing(settings)
         try:
-            database = replay(scratch, before, *ledger_place(settings))
+            database = replay(scratch, before, *ledger_place(settings), production_session(settings))
         except Refused as error:
             raise Refused(f"{base} itself, {error.message}", hint=error.hint) from None
         try:

@@ -11,6 +11,7 @@ from tasks.clients import postgres
 from tasks.clients.programs import Programs
 from tasks.clients.schema_text import schema_difference, schema_text
 from tasks.clients.scratch import ScratchServer
+from tasks.clients.session_settings import session_like
 from tasks.gate.errors import GateError, Refused
 from tasks.gate.plan import Folder, Plan
 from tasks.gate.rehearsal_failures import told
@@ -58,7 +59,7 @@ def rehearse_undo(
     name = f"{places.database}_undo"
     try:
         places.scratch.drop_database(name)
-        url = places.scratch.create_database(name, template=places.database)
+        url = places.scratch.create_database(name, template=places.database, settings=plan.session_settings)
         try:
             progress("comparing with the history without it")
             with postgres.connect(url, purpose="rehearse", statement_timeout_ms=PATIENCE_MS) as connection:
@@ -105,7 +106,9 @@ def _reference(places: Places, plan: Plan, folder: Folder, kept: KeptSchema | No
 def _replayed(places: Places, plan: Plan, folder: Folder, tags: set[str]) -> str:
     """The schema that these migrations make from nothing."""
     chosen = folder.model_copy(update={"migrations": tuple(m for m in folder.migrations if m.tag in tags)})
-    database = replay(places.scratch, chosen, plan.ledger_schema, plan.ledger_table)
+    with postgres.connect(places.scratch.database_url(places.database), purpose="look", read_only=True) as connection:
+        session = session_like(connection, plan.session_settings)
+    database = replay(places.scratch, chosen, plan.ledger_schema, plan.ledger_table, session)
     try:
         return _text(places.scratch.database_url(database), places, plan)
     finally:

@@ -7,6 +7,7 @@ from config.settings import Settings
 from tasks.clients import postgres
 from tasks.clients.programs import Programs, all_installed, find
 from tasks.clients.scratch import ScratchServer, scratch_server
+from tasks.clients.session_settings import BY_ITSELF, Session, session_of
 from tasks.gate.errors import ConfigurationError, Refused
 from tasks.gate.identity import Identity
 from tasks.workshop import look
@@ -36,6 +37,17 @@ def scratch_for_drafts(settings: Settings, major: int | None = None) -> Iterator
         programs = _newest(settings)
     with scratch_server(programs, configured=settings.scratch_url, never=production) as server:
         yield server, programs
+
+
+def production_session(settings: Settings) -> Session:
+    """How production's sessions begin; as PostgreSQL has it by itself where production is not set or away."""
+    try:
+        if settings.production_url is None:
+            return BY_ITSELF
+        with postgres.connect(settings.production_url, purpose="look", read_only=True) as connection:
+            return session_of(connection)
+    except ConfigurationError:
+        return BY_ITSELF
 
 
 def _production(settings: Settings) -> Identity | None:

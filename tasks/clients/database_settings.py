@@ -107,6 +107,18 @@ def _grants(owner: str, grants: list[tuple[str, str, bool]], *, granted: bool) -
 def _setting(connection: Connection, role: str | None, text: str) -> str:
     name, _, value = text.partition("=")
     subject = f"alter database {PLACEHOLDER}" if role is None else f"alter role {role} in database {PLACEHOLDER}"
+    return statement_that_sets(connection, subject, name, value)
+
+
+def statement_that_sets(connection: Connection, subject: str, name: str, value: str) -> str:
+    """`SUBJECT set NAME to VALUE`, with a value as the catalog writes it.
+
+    Args:
+        connection: quotes; nothing is sent.
+        subject: `alter database x` or the like.
+        name: the setting's.
+        value: as in pg_db_role_setting, or as SHOW says it.
+    """
     # Lists are taken apart: a quoted name of nothing, as in temp_tablespaces = '', can be set as a string only.
     items = [(quoted.replace('""', '"') or plain) for quoted, plain in LIST_ITEM.findall(value)]
     values = items if name in LISTS else [value]

@@ -15,6 +15,7 @@ from tasks.clients.cluster import running_cluster
 from tasks.clients.cluster_folder import sweep
 from tasks.clients.configured_scratch import borrowed, mark
 from tasks.clients.programs import Programs
+from tasks.clients.session_settings import set_on
 from tasks.gate.errors import ConfigurationError, Refused
 from tasks.gate.identity import Identity
 from tasks.gate.manifest import Manifest
@@ -65,16 +66,24 @@ class ScratchServer:
         """How to connect to one of its databases."""
         return with_database(self.url, name)
 
-    def create_database(self, name: str, *, template: str | None = None, like: Manifest | None = None) -> SecretStr:
+    def create_database(
+        self,
+        name: str,
+        *,
+        template: str | None = None,
+        like: Manifest | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> SecretStr:
         """Create a database and return its URL.
 
         Args:
             name: what it is called.
             template: a database of this server to copy, with nobody connected to it.
             like: encoding, collation and locale provider are to be those of this backup's database.
+            settings: that its sessions begin with; a template's own do not come along.
 
         Raises:
-            Refused: the server lacks the locale or the provider that the backup needs.
+            Refused: the server lacks the locale or the provider that the backup needs, or does not take a setting.
         """
         command = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
@@ -89,7 +98,27 @@ class ScratchServer:
                 self._mark(connection, name)  # not before: a name that somebody else took is not ours to drop
             except psycopg.Error as error:
                 raise _not_created(name, like, error) from None
+        self.use_settings(name, settings or {})
         return self.database_url(name)
+
+    def use_settings(self, name: str, settings: Mapping[str, str]) -> None:
+        """Have every later session of a database begin with these settings of production's; safe to run twice.
+
+        Raises:
+            Refused: this server does not take one of them.
+        """
+        if not settings:
+            return
+        with self._session() as connection:
+            try:
+                set_on(connection, name, settings)
+            except psycopg.Error as error:
+                raise Refused(
+                    "the scratch server does not take a setting that decides in production what SQL means: "
+                    f"{error.diag.message_primary or type(error).__name__}",
+                    hint="production is untouched; install what that setting needs where the scratch server runs, or "
+                    "set GATE_SCRATCH_URL to an empty server that has it",
+                ) from None
 
     def is_ours(self, name: str) -> None:
         """Take a database that was created just now for one to drop at the end, also should this process be killed."""

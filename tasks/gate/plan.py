@@ -155,6 +155,7 @@ class Plan(Model):
     purpose: Purpose = Purpose.RELEASE
     subject: str = ""  # what was asked for with another purpose, as it was typed
     title: str = ""  # what a plan of another purpose does: "take back 0003_x"
+    session_settings: dict[str, str] = Field(default_factory=dict)  # set in production, and decide what its SQL means
     ledger_after: tuple[LedgerRow, ...] | None = None  # rows as scripts must leave them, ids aside; None: rows on top
 
     @property
@@ -179,6 +180,8 @@ class Plan(Model):
             covered["purpose"] = [self.purpose, self.subject, self.title, self.ledger_head_after]
         if self.segments:  # a plan that one transaction holds has the digest that it always had
             covered["segments"] = [segment.model_dump(mode="json") for segment in self.segments]
+        if self.session_settings:
+            covered["session"] = self.session_settings
         return sha256(canonical(covered))
 
     @property

@@ -67,4 +67,9 @@ def _surroundings(approved: Plan, now: Plan) -> str | None:
     for name in sorted(approved.tools.keys() | now.tools.keys()):
         if approved.tools.get(name) != now.tools.get(name):
             return f"{name} is {now.tools.get(name, 'missing')} now, and was {approved.tools.get(name, 'missing')}"
+    before, after = approved.session_settings, now.session_settings
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            now_set, was_set = after.get(name, "nothing"), before.get(name, "nothing")
+            return f"a session in production begins with {name} set to {now_set} now, and began with {was_set}"
     return None

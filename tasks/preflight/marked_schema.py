@@ -22,7 +22,7 @@ def ask(question: Question) -> Answer:
         return not_configured("this repair does not say that anything ran")
     plan, said = question.plan, _said(question)
     try:
-        replayed = replay(question.scratch(), said, plan.ledger_schema, plan.ledger_table)
+        replayed = replay(question.scratch(), said, plan.ledger_schema, plan.ledger_table, question.session())
     except GateError as error:
         return failed(f"there is nothing to compare production with: {error.message}", hint=error.hint)
     theirs = _schema(question, question.production_url)

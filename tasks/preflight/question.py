@@ -15,6 +15,7 @@ from tasks.clients import git, postgres
 from tasks.clients.postgres import Connection
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import ScratchServer
+from tasks.clients.session_settings import BY_ITSELF, Session, session_like
 from tasks.gate.errors import ConfigurationError, GateError
 from tasks.gate.identity import Identity
 from tasks.gate.plan import Folder, Plan
@@ -137,7 +138,7 @@ class Question(Surroundings):
         """Prepare the replay; it runs at the first call."""
         super().__post_init__()
         self._replayed = Once(
-            lambda: replay(self.scratch(), self.folder, self.plan.ledger_schema, self.plan.ledger_table)
+            lambda: replay(self.scratch(), self.folder, self.plan.ledger_schema, self.plan.ledger_table, self.session())
         )
 
     @classmethod
@@ -160,6 +161,11 @@ class Question(Surroundings):
     def identity(self) -> Identity:
         """Which database the plan was made for."""
         return self.plan.identity
+
+    def session(self) -> Session:
+        """How production's sessions begin, as the plan has it."""
+        settings = self.plan.session_settings
+        return session_like(self.production(), settings) if settings else BY_ITSELF
 
     def replayed(self) -> str:
         """The scratch database into which the whole folder was replayed from empty; run once, shared by the checks.

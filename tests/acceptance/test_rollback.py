@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tasks.clients import postgres
 from tests.acceptance.project import ADD_NOTE, DROP_NOTE, Project
 
 WHOLE = bool(os.environ.get("ROLLBACKS"))
@@ -17,6 +18,27 @@ def _applied(project: Project) -> list[str]:
     tags = [project.add("note", ADD_NOTE, DROP_NOTE), project.add("notes", NOTES, "DROP TABLE notes;\n")]
     project.migrate(project.production)
     return tags
+
+
+@pytest.mark.long("ROLLBACKS", "make rollbacks")
+def test_a_search_path_and_a_time_zone_of_production_hold_for_a_release_and_for_its_way_back(project: Project):
+    for url in (project.production, project.staging):
+        with postgres.connect(url, purpose="test") as connection:
+            name = f'"{connection.info.dbname}"'
+            connection.execute(f"create schema app; alter database {name} set search_path = app, public".encode())
+            connection.execute(f"alter database {name} set timezone = 'Asia/Tokyo'".encode())
+    project.begin()
+    since = "ALTER TABLE notes ADD COLUMN since timestamptz DEFAULT '2026-01-01';"
+    project.add("notes", (*NOTES, since), "DROP TABLE notes;\n")
+    project.migrate(project.staging)
+    ended = project.gate("run", "--yes", "--json")
+    assert ended.code == 0, ended.all
+    with postgres.connect(project.production, purpose="test") as connection:
+        assert connection.execute("select to_regclass('app.notes') is not null").fetchone() == (True,)
+    back = project.gate("rollback", ended.document["id"], "--yes", "--json")
+    assert back.code == 0, back.all
+    assert "left behind" not in back.err
+    assert "do not run again" not in back.err
 
 
 @pytest.mark.long("ROLLBACKS", "make rollbacks")

@@ -17,6 +17,7 @@ from tasks.clients import postgres
 from tasks.clients.address import make_url, parameters
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import ScratchServer
+from tasks.clients.session_settings import session_settings
 from tasks.drizzle.folder import read_folder
 from tasks.drizzle.ledger import read_ledger
 from tasks.drizzle.states import states
@@ -104,6 +105,7 @@ def plan_for(settings: Settings, rollbacks: Mapping[str, str] | None = None) -> 
     with postgres.connect(settings.production_url, purpose="test plan") as connection:
         identity = postgres.identity(connection)
         ledger = read_ledger(connection, settings.migrations_schema, settings.migrations_table)
+        set_there = session_settings(connection)
     planned, pending, problems = states(folder, ledger, int(NOW.timestamp() * 1000))
     return Plan(
         target=settings.target,
@@ -120,6 +122,7 @@ def plan_for(settings: Settings, rollbacks: Mapping[str, str] | None = None) -> 
             for tag, text in (rollbacks or {}).items()
         ),
         problems=problems,
+        session_settings=set_there,
     )
 
 

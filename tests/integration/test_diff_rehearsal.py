@@ -118,6 +118,8 @@ def proved(repository: Path, production: SecretStr, monkeypatch: pytest.MonkeyPa
     apply(production)
     with postgres.connect(production, purpose="test") as connection:
         connection.execute("insert into orders values (1), (2), (null)")
+        connection.execute("create schema app; create table app.carts (id int)")
+        connection.execute(f'alter database "{connection.info.dbname}" set search_path = app, public'.encode())
     store = DirectoryStore(Path("store").absolute())
     manifest = back_up(store, production)
     with own_scratch() as scratch:
@@ -142,7 +144,9 @@ def test_on_the_backup_real_rows_count_and_what_the_base_has_not_released_yet_ru
     write("0001_note", "ALTER TABLE orders ADD COLUMN note text;")
     git("add", "-A")
     git("-c", "user.name=ada", "-c", "user.email=ada@example.com", "commit", "-q", "-m", "merged, not released")
-    write("0002_fill", "UPDATE orders SET note = 'x';")
+    write(
+        "0002_fill", "UPDATE orders SET note = 'x';\n", "ALTER TABLE carts ADD COLUMN note text;"
+    )  # app's, by the path
     assert diff("--rehearse", "--comment").return_value == 0
     said = comment_of(github)
     assert "ran on the restored backup" in said

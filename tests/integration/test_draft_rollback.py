@@ -9,6 +9,7 @@ import pytest
 
 from tasks.clients.programs import Programs
 from tasks.clients.scratch import ScratchServer, scratch_server
+from tasks.clients.session_settings import Session
 from tasks.draft_rollback import draft_rollback
 from tasks.gate.draft_text import changes_of_rows, draft_text
 from tasks.gate.plan import Folder, Migration
@@ -62,3 +63,13 @@ def test_a_draft_brings_the_schema_back_or_says_what_it_cannot(
         assert any(cannot in line for line in told), said
         if cannot not in (LAST, "cannot remove values of an enum"):
             assert not trial.differs, said
+
+
+def test_a_draft_names_the_schema_that_production_s_search_path_leads_to(
+    scratch: ScratchServer, scratch_programs: Programs
+):
+    project = folder("create table first (id int)", "create table second (id int)")
+    session = Session({"search_path": '"app", "public"'}, ("app",))
+    draft, trial = draft_rollback(scratch, scratch_programs, project, "0001", LEDGER, session)
+    assert draft.statements == ("drop table app.second",)
+    assert trial.exact

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from config.policy import Policy
 from config.settings import Settings, load
 from tasks.clients import postgres
+from tasks.clients.address import make_url, parameters
 from tasks.clients.postgres import Connection
 from tasks.doctor_bench import bench_for
 from tasks.doctor_servers import ledger
@@ -282,3 +284,49 @@ def test_a_plan_can_be_made_by_a_role_that_may_only_read(project: Project) -> No
         assert project.plan().verdict == "ready"
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             connection.execute("create table x (id int)")
+
+
+def test_what_a_session_begins_with_in_production_is_part_of_the_plan_and_of_what_is_approved(
+    project: Project, connection: Connection
+) -> None:
+    project.add("create table a (id int);")
+    plain = project.plan()
+    assert plain.session_settings == {}
+    with as_role(connection, project.url) as (role, url):
+        project.url = url
+        database = f'"{connection.info.dbname}"'
+        connection.execute(f"alter database {database} set search_path = app, public".encode())
+        connection.execute(f"alter database {database} set work_mem = '7MB'".encode())
+        connection.execute(f"alter role {role} set TimeZone = 'Europe/Berlin'".encode())
+        connection.execute(f"alter role {role} in database {database} set IntervalStyle = 'iso_8601'".encode())
+        plan = project.plan()
+        assert plan.session_settings == {
+            "IntervalStyle": "iso_8601",
+            "TimeZone": "Europe/Berlin",
+            "search_path": "app, public",
+        }
+        assert plan.digest != plain.digest
+        connection.execute(f"""alter role {role} in database {database} set search_path = "$user", public""".encode())
+        assert project.plan().session_settings["search_path"] == f'"{role}", "public"'
+
+
+def test_a_schema_called_like_the_role_is_where_tables_land_although_nobody_set_a_path(
+    project: Project, connection: Connection
+) -> None:
+    project.add("create table a (id int);")
+    with as_role(connection, project.url) as (role, url):
+        project.url = url
+        assert project.plan().session_settings == {}
+        connection.execute(f"create schema {role} authorization {role}".encode())
+        assert project.plan().session_settings == {"search_path": f'"{role}", "public"'}
+
+
+@contextmanager
+def as_role(connection: Connection, production: SecretStr) -> Iterator[tuple[str, SecretStr]]:
+    """A role that may look at production, gone at the end."""
+    role = f"migrator_{connection.info.backend_pid}"
+    connection.execute(f"create role {role} login superuser password 'plain'".encode())
+    try:
+        yield role, make_url({**parameters(production), "user": role, "password": "plain"})
+    finally:
+        connection.execute(f"drop owned by {role}; drop role {role}".encode())

@@ -196,3 +196,20 @@ def test_health_urls_that_are_not_set_block_nothing(settings: Settings) -> None:
     with question_for(settings) as question:
         answers = [staging_health.CHECK.ask(question), production_health.CHECK.ask(question)]
     assert [a.verdict for a in answers] == [Verdict.NOT_CONFIGURED] * 2
+
+
+def test_a_search_path_that_is_set_beside_the_migrations_holds_for_their_replay(
+    production: SecretStr, staging: SecretStr, tmp_path: Path, scratch_programs: Programs, scratch: ScratchServer
+) -> None:
+    for url in (production, staging):
+        with session(url) as connection:
+            connection.execute("create schema app")
+            connection.execute(f'alter database "{connection.info.dbname}" set search_path = app, public'.encode())
+    migrate(production, only(FIRST))
+    migrate(staging, MIGRATIONS)
+    settings = settings_for(write_folder(tmp_path / "drizzle"), production, staging)
+    with asked(settings, scratch_programs, scratch) as question:
+        assert said(staging_schema.CHECK.ask(question)) == (
+            Verdict.PASS,
+            "staging's schema equals the replay of the migrations",
+        )

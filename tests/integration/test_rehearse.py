@@ -4,15 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from tasks.clients import postgres
 from tasks.clients.programs import Programs
+from tasks.clients.schema_text import schema_text
 from tasks.clients.scratch import ScratchServer, scratch_server
+from tasks.clients.session_settings import session_settings
 from tasks.gate import sql
 from tasks.gate.errors import Refused
 from tasks.gate.foreseen import disagreements
 from tasks.gate.model import sha256
 from tasks.gate.rehearsal import RowChanges, worst_lock_sentence
 from tasks.gate.statements import effects
-from tests.integration.rehearsing import Copy, restored_copy
+from tests.integration.rehearsing import Copy, apply_by_hand, restored_copy
 
 BREAK = "--> statement-breakpoint\n"
 
@@ -324,3 +327,44 @@ def foreseen(text, rehearsal):
     parsed, _ = sql.read(f"{tag}.sql", pieces)
     notes = disagreements(effects([(tag, statement) for statement in parsed], 18, frozenset()), rehearsal)
     return tuple(note.replace(tag, "0001_x") for note in notes)
+
+
+def test_the_copy_understands_sql_as_production_does(copy, scratch):
+    copy.sql("create schema app")
+    texts = (
+        "create table carts (opened timestamptz default '01/02/2026 00:00', kept interval default '-1 2:00')",
+        f"create table late (id int);{BREAK}create index concurrently late_id on late (id)",
+    )
+    rollbacks = {"0001": "drop table carts", "0002": "drop table late"}
+    production = f"{copy.name}_production"
+    scratch.create_database(production, template=copy.name)
+    try:
+        with postgres.connect(scratch.database_url(production), purpose="test") as connection:
+            connection.execute(
+                f"alter database {production} set search_path = app, public;"
+                f"alter database {production} set datestyle = 'SQL, DMY';"
+                f"alter role postgres in database {production} set timezone = 'Asia/Tokyo';"
+                f"alter role postgres in database {production} set intervalstyle = 'sql_standard'".encode()
+            )
+        plan = copy.plan(*((f"{n:04}", text) for n, text in enumerate(texts, 1)), rollbacks=rollbacks)
+        with postgres.connect(scratch.database_url(production), purpose="test") as connection:
+            plan = plan.model_copy(update={"session_settings": session_settings(connection)})
+            apply_by_hand(connection, plan)
+        found = copy.of(plan)
+        text = schema_text(
+            scratch.database_url(production), copy.programs, exclude_ledger=("drizzle", "__drizzle_migrations")
+        )
+        assert found.schema_text == text
+        assert "CREATE TABLE app.carts" in text
+        assert "2026-02-01 00:00:00+09" in text
+        assert found.rollback.holds
+        assert [way.holds for way in found.partial] == [True]
+    finally:
+        scratch.drop_database(production)
+
+
+def test_a_setting_that_the_scratch_server_does_not_take_is_named(shop):
+    plan = shop.plan(("0001", "select 1")).model_copy(update={"session_settings": {"TimeZone": "Nowhere/Land"}})
+    with pytest.raises(Refused) as caught:
+        shop.of(plan)
+    assert caught.value.message.endswith('invalid value for parameter "TimeZone": "Nowhere/Land"')

@@ -60,10 +60,21 @@ PLAN = Plan(
         ),
         ({"policy_digest": "q" * 64}, "the policy in gate.toml changed"),
         ({"tools": {"gate": "1", "pg_dump": "18.7"}}, "pg_dump is 18.7 now, and was 18.6"),
+        (
+            {"session_settings": {"search_path": '"app"'}},
+            'a session in production begins with search_path set to "app" now, and began with nothing',
+        ),
     ],
 )
 def test_the_sentence_names_what_changed(update: dict[str, object], sentence: str | None):
     assert change_since(PLAN, PLAN.model_copy(update=update)) == sentence
+
+
+def test_a_plan_of_an_earlier_version_loads_and_keeps_its_digest():
+    stored = PLAN.model_dump(mode="json")
+    del stored["session_settings"]
+    assert Plan.model_validate(stored).digest == PLAN.digest
+    assert PLAN.digest == "36fd8bbb048ac954bc7f37cc797b04065aa92f8c43c8582fa62a1b8be5b644c1"
 
 
 def test_the_order_of_migrations_is_part_of_the_digest():
