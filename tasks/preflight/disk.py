@@ -1,4 +1,4 @@
-"""There is room: for the restored copy on the scratch server, and for the backup where the store is a directory."""
+"""There is room: for the copies on the scratch server, and for the backup where the store is a directory."""
 
 import shutil
 from pathlib import Path
@@ -8,9 +8,12 @@ from urllib.parse import unquote, urlsplit
 from tasks.clients.server_account import temporary_bases
 from tasks.gate.wording import size
 from tasks.preflight.check import Answer, Check, failed, passed, warned
-from tasks.preflight.question import Surroundings
+from tasks.preflight.question import Question, Surroundings
 
-COPIES = 2.2  # times the database: the copy, and a table rewritten in it with its WAL (failure-modes H10)
+# Times the database: the restored copy, one for the plan and one for the way back, all there at once, and a fifth for
+# what is rewritten in them and its WAL (failure-modes H10).
+COPIES = 3.2
+IN_SEGMENTS = 1.0  # one more, for the ways back from the middle of the plan
 EMPTY_CLUSTER = 100_000_000  # bytes of a cluster before anything is in it
 BACKUPS = 1.0  # times the database: a dump is smaller, compressed much smaller
 SIZE = "select pg_database_size(current_database())"
@@ -31,8 +34,7 @@ def ask(around: Surroundings) -> Answer:
     database = int(row[0]) if row else 0
     needs = []
     if around.settings.scratch_url is None:
-        copy = int(COPIES * database) + EMPTY_CLUSTER
-        needs.append(Need(temporary_bases()[0], copy, "the restored copy"))
+        needs.append(Need(temporary_bases()[0], _of_copies(around, database), "the rehearsal's copies"))
     store = urlsplit(around.settings.store_address)
     if store.scheme == "file":
         needs.append(Need(Path(unquote(store.path)), int(BACKUPS * database), "the backup"))
@@ -47,6 +49,11 @@ def ask(around: Surroundings) -> Answer:
     return passed(
         f"the database has {size(database)}, and more than {size(sum(n.bytes for n in needs))} is free", lines
     )
+
+
+def _of_copies(around: Surroundings, database: int) -> int:
+    cut = isinstance(around, Question) and bool(around.plan.segments)  # without a plan, one transaction is likelier
+    return int((COPIES + (IN_SEGMENTS if cut else 0)) * database) + EMPTY_CLUSTER
 
 
 def judge(needs: list[Need]) -> tuple[list[str], list[str]]:
@@ -69,4 +76,4 @@ def _existing(folder: Path) -> Path:
     return next(p for p in [folder, *folder.parents] if p.exists())
 
 
-CHECK = Check("disk", "There is room for the copy and the backup", ask)
+CHECK = Check("disk", "There is room for the copies and the backup", ask)

@@ -10,8 +10,11 @@ from config.settings import Settings
 from tasks.clients.programs import Programs
 from tasks.gate.errors import GateError
 from tasks.gate.evidence import Verdict
+from tasks.gate.plan import script
+from tasks.gate.wording import size
 from tasks.preflight import client_tools, disk, review, rollback, version, window
 from tasks.preflight.check import Answer
+from tasks.read_scripts import read_segments
 from tests.integration.preflight_stage import (
     FIRST,
     SECOND,
@@ -207,11 +210,25 @@ def test_there_is_room_and_productions_own_is_said_to_be_invisible(settings: Set
     assert answer.evidence[-1] == "production's own free space is not visible through SQL: look at it where it runs"
 
 
+def test_room_is_asked_for_every_copy_that_is_there_at_once_and_one_more_for_a_plan_in_segments(
+    settings: Settings,
+) -> None:
+    with question_for(settings) as question:
+        asked = question.production().execute(disk.SIZE).fetchone()
+        assert asked is not None
+        (plain, *_) = [line for line in disk.CHECK.ask(question).evidence if "the rehearsal's copies" in line]
+        cut = read_segments((script("a", "a.sql", ("create index concurrently on a (b)",)),), question.identity.major)
+        question.plan = question.plan.model_copy(update={"segments": cut})
+        (more, *_) = [line for line in disk.CHECK.ask(question).evidence if "the rehearsal's copies" in line]
+    for line, times in ((plain, 3.2), (more, 4.2)):
+        assert f": {size(int(times * asked[0]) + disk.EMPTY_CLUSTER)} for the rehearsal's copies" in line
+
+
 def test_needs_on_one_filesystem_add_up(tmp_path: Path) -> None:
-    whole = disk.Need(tmp_path, 1 << 62, "the restored copy")
+    whole = disk.Need(tmp_path, 1 << 62, "the rehearsal's copies")
     lines, short = disk.judge([whole, disk.Need(tmp_path / "not" / "there", 1, "the backup")])
     assert len(lines) == 2
-    assert short[0].startswith("4,612 PB is needed for the restored copy and the backup, and ")
+    assert short[0].startswith("4,612 PB is needed for the rehearsal's copies and the backup, and ")
     assert disk.judge([disk.Need(tmp_path, 1, "the backup")])[1] == []
 
 
