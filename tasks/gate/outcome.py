@@ -10,7 +10,7 @@ EXIT_CODES: dict[int, str] = {
     3: "refused by the checklist, production untouched",
     4: "rejected, or the approval expired, production untouched",
     5: "failed, and recovered: production is as before",
-    6: "failed and **not** recovered: a person is needed now",
+    6: "failed and **not** recovered, or applied and not verified: a person is needed now",
     7: "another release holds the target",
     130: "interrupted",
 }
