@@ -12,9 +12,10 @@ from tasks.gate.accounts import Accounts
 from tasks.gate.errors import GateError, NotRecovered, Refused
 from tasks.gate.manifest import Manifest
 from tasks.gate.names import failed_name
-from tasks.gate.plan import Plan
+from tasks.gate.plan import Ledger, Plan
 from tasks.gate.recovery import Recovery, Rung
 from tasks.gate.rehearsal import Rehearsal
+from tasks.in_place import in_place, patiently
 from tasks.interruption import interrupt_on_sigterm
 from tasks.release import Release
 from tasks.restore_beside import restore_beside
@@ -49,7 +50,8 @@ def restore_backup(
             recovery = restore_and_swap(release, manifest, programs)
         else:
             recovery = after_swap(release, swapped, None, None)
-    release.record.append("recovered", recovery)
+    with in_place(release):
+        release.record.append("recovered", recovery)
     return recovery
 
 
@@ -88,10 +90,11 @@ def after_swap(
     """Show that production is the backup now, and account for what is not in it.
 
     Raises:
-        NotRecovered: the ledger is not as the plan found it.
+        NotRecovered: the restored database is in place, and its ledger cannot be read or is not as the plan found it.
     """
     if plan is not None:
-        _refuse_other_ledger(release, plan)
+        with in_place(release):
+            _refuse_other_ledger(release, plan)
     accounts, said = _accounts(release, swapped, plan, rehearsal, restored)
     return Recovery(
         rung=Rung.RESTORE,
@@ -122,8 +125,11 @@ def _accounts(
 
 
 def _refuse_other_ledger(release: Release, plan: Plan) -> None:
-    with postgres.connect(production_url(release.settings), purpose="verify", read_only=True) as connection:
-        ledger = tool(plan.tool).read_ledger(connection, plan.ledger_schema, plan.ledger_table)
+    def read() -> Ledger:
+        with postgres.connect(production_url(release.settings), purpose="verify", read_only=True) as connection:
+            return tool(plan.tool).read_ledger(connection, plan.ledger_schema, plan.ledger_table)
+
+    ledger = patiently(read)
     if ledger.head != plan.ledger_head:
         raise NotRecovered(
             f"the backup is in place, but {plan.ledger_schema}.{plan.ledger_table} is not as the plan found it",

@@ -12,6 +12,7 @@ from tasks.clients.postgres import Connection
 from tasks.gate.errors import GateError, NotRecovered
 from tasks.gate.model import Model
 from tasks.gate.wording import count, duration, listing
+from tasks.in_place import in_place
 from tasks.interruption import uninterrupted
 from tasks.kill_points import reached
 from tasks.release import Release
@@ -118,7 +119,11 @@ def swap(
 
 
 def record_swapped(release: Release, step: Swapping, gap: float, moved: int) -> Swapped:
-    """Write down that the names are exchanged."""
+    """Write down that the names are exchanged.
+
+    Raises:
+        NotRecovered: they are, and it cannot be written down.
+    """
     kept = f"; the failed one is kept as {step.failed_name}" if step.old_oid else ""
     swapped = Swapped(
         sentence=f"{step.name} is the restored database now, {duration(gap)} without connections{kept}",
@@ -127,7 +132,8 @@ def record_swapped(release: Release, step: Swapping, gap: float, moved: int) -> 
         gap_seconds=round(gap, 3),
         sequences_moved=moved,
     )
-    release.record.append("swapped", swapped)
+    with in_place(release):
+        release.record.append("swapped", swapped)
     reached("swap:recorded-swapped")
     return swapped
 

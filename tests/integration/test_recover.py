@@ -15,7 +15,7 @@ from tasks.gate.rehearsal import Rehearsal
 from tasks.probe_production import Patience
 from tasks.recover import recover
 from tasks.release import Release
-from tests.integration.releasing import ADD_COLUMN, DROP_COLUMN, NOT_REHEARSED, Shop, kinds, open_shop
+from tests.integration.releasing import ADD_COLUMN, DROP_COLUMN, NOT_REHEARSED, Shop, kinds, later, open_shop
 from tests.integration.step_process import dies_at
 from tests.servers.proxy import Cut, breaking_wire
 
@@ -181,6 +181,28 @@ def test_the_restore_brings_everything_back_and_accounts_for_what_was_written_si
     assert shop.sql("select last_value from orders_id_seq") == last
     assert shop.sql("select count(*) from orders", failed) == [(529,)]
     assert kinds(release)[-5:] == ["recovering", "restored_beside", "swapping", "swapped", "recovered"]
+
+
+def test_production_that_is_away_after_the_exchange_is_not_called_the_failed_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    before = contents(shop)
+    release, plan, rehearsal = failed_release(shop)
+    with breaking_wire(shop.url, at=b"gate verify", cut=Cut.BEFORE) as wire:
+        wire.then = wire.down.set
+        again = shop.open(release.id, url=wire.url)
+        with monkeypatch.context() as short:
+            short.setattr("tasks.in_place.AWAY_S", 0.3)
+            with pytest.raises(NotRecovered, match="the restored database is in place, but cannot connect") as halted:
+                recover(again, plan, rehearsal, NOT_WELL, patience=QUICKLY)
+    assert f"gate resume {release.id}" in halted.value.hint
+    with breaking_wire(shop.url, at=b"gate verify", cut=Cut.BEFORE) as wire:  # away for a moment only
+        wire.then = wire.down.set
+        with later(2, wire.down.clear):
+            again = shop.open(release.id, url=wire.url)
+            assert recover(again, plan, rehearsal, NOT_WELL, patience=QUICKLY).rung is Rung.RESTORE
+        assert wire.broken.is_set()
+    assert contents(shop) == before
 
 
 def test_without_any_rung_that_holds_a_person_is_called_with_the_first_failure_as_cause(shop: Shop):

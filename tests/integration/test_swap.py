@@ -173,6 +173,24 @@ def test_a_server_that_stays_away_is_not_said_to_have_left_production_open(shop:
     assert shop.sql("select count(*) from orders") == [(500,)]
 
 
+def test_a_store_that_is_away_after_the_exchange_does_not_make_production_the_failed_one(shop: Shop):
+    release, beside = beside_of(shop)
+    root, aside = shop.store.root, shop.store.root.with_name("aside")
+
+    def take_away() -> None:
+        root.rename(aside)
+        root.write_text("no folder")
+
+    with pytest.raises(NotRecovered, match="the restored database is in place, but") as lost:
+        swap(release, beside, shop.name, failed_name(shop.name, release.id), opened=take_away)
+    assert f"gate resume {release.id}" in lost.value.hint
+    root.unlink()
+    aside.rename(root)
+    swapped = finish_swap(shop.open(release.id))
+    assert swapped is not None
+    assert swapped.failed_database == failed_name(shop.name, release.id)
+
+
 def test_databases_renamed_by_hand_are_left_to_a_person(shop: Shop):
     release, beside = beside_of(shop)
     swap(release, beside, shop.name, failed_name(shop.name, release.id))
