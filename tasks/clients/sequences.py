@@ -16,7 +16,7 @@ select n.nspname, c.relname, s.seqincrement, s.seqmin, s.seqmax
  order by 1, 2
 """
 READ = "select {schema}, {name}, last_value, is_called from {sequence}"
-SET = "select pg_catalog.setval({name}, %s, %s)"
+SET = "select pg_catalog.setval(%s::pg_catalog.regclass, %s, %s)"  # the name as a parameter: it may hold a %
 BATCH = 200
 
 
@@ -74,6 +74,6 @@ def advance(connection: Connection, others: dict[tuple[str, str], Position]) -> 
         value, called = further(own, others[key])
         if (value, called) != (own.last_value, own.is_called):
             name = sql.Identifier(*key).as_string(connection)
-            connection.execute(sql.SQL(SET).format(name=sql.Literal(name)), [value, called])
+            connection.execute(SET, [name, value, called])
             moved.append(name)
     return moved

@@ -87,19 +87,22 @@ def test_busy_clients_see_the_old_and_then_only_the_new(shop: Shop):
 
 def test_every_sequence_goes_on_from_the_further_one_of_both(shop: Shop):
     shop.sql(
-        'create sequence up; create sequence down increment -1; create sequence unused; create schema "Odd One";'
-        "create sequence \"Odd One\".\"Se quence\" cycle; select nextval('up'), nextval('down')"
+        "create sequence up; create sequence down increment -1; create sequence unused;"
+        'create schema "Odd One";'
+        'create sequence "Odd One"."Se quence" cycle; create sequence "100 %s";'
+        "select nextval('up'), nextval('down')"
     )
     release, beside = beside_of(
         shop,
         "select setval('up', 70), setval('down', -30), setval('orders_id_seq', 9000),"
-        ' setval(\'"Odd One"."Se quence"\', 5)',
+        ' setval(\'"Odd One"."Se quence"\', 5), setval(\'"100 %s"\', 8)',
     )
     shop.sql("select setval('customers_id_seq', 7777)", beside.database)
     swapped = swap(release, beside, shop.name, failed_name(shop.name, release.id))
-    assert swapped.sequences_moved == 4
+    assert swapped.sequences_moved == 5
     next_ones = "select nextval('up'), nextval('down'), nextval('unused'), nextval('\"Odd One\".\"Se quence\"')"
     assert shop.sql(next_ones) == [(71, -31, 1, 6)]
+    assert shop.sql("select nextval('\"100 %s\"')") == [(9,)]
     assert shop.sql("select nextval('orders_id_seq'), nextval('customers_id_seq')") == [(9001, 7778)]
 
 
