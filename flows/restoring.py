@@ -7,18 +7,19 @@ from config.settings import Settings
 from flows.attempt import halt
 from flows.checklist import Checklist, Shown
 from tasks.backups import find_backup
+from tasks.clients.address import parameters
 from tasks.clients.object_store import ObjectStore
-from tasks.gate.errors import GateError
+from tasks.gate.errors import GateError, Refused
 from tasks.gate.manifest import Manifest
 from tasks.gate.outcome import Outcome
 from tasks.gate.story import HALTED
 from tasks.record import Record
 from tasks.release import Release
-from tasks.restore_backup import restore_backup
+from tasks.restore_backup import refuse_another_source, restore_backup
 from tasks.steps import close, open
 from tasks.steps.plan import touched_production
 from tasks.target_log import TargetLog
-from tasks.workshop import Workshop, look_at_server
+from tasks.workshop import Workshop, look_at_server, production_url
 
 
 def restore(
@@ -37,10 +38,13 @@ def restore(
 
     Raises:
         Busy: a release is open; it must end first.
-        Refused: the backup is damaged, or of another cluster; production is untouched.
+        Refused: the backup is damaged, or of another cluster or database; production is untouched.
     """
     todo = Checklist(shown)
-    with Workshop(settings, policy, look_at_server(settings, policy, manifest)) as workshop:
+    identity = look_at_server(settings, policy, manifest)
+    # Before anything is written: a restore that does not fit must not end, or turn into itself, a halted release.
+    refuse_another_source(settings, manifest, identity.system_identifier, another_cluster=another_cluster)
+    with Workshop(settings, policy, identity) as workshop:
         workshop.take_lock()
         release = _halted(settings, policy, store) or open.open_new(
             settings,
@@ -55,7 +59,10 @@ def restore(
         if not another_cluster:
             open.same_target(release, workshop.identity)
         todo.follow(release)
-        release.record.append("restoring", {"backup": manifest.id, "another_cluster": another_cluster})
+        release.record.append(
+            "restoring",
+            {"backup": manifest.id, "another_cluster": another_cluster, "database": _production_name(settings)},
+        )
         try:
             return bring_back(todo, release, workshop), release.id
         except KeyboardInterrupt:
@@ -78,6 +85,10 @@ def _halted(settings: Settings, policy: Policy, store: ObjectStore) -> Release |
     return open.take_up(settings, policy, store, current)
 
 
+def _production_name(settings: Settings) -> str:
+    return parameters(production_url(settings))["dbname"]
+
+
 def is_restore(release: Release) -> bool:
     """True when this record is of a restore, which has no plan."""
     return release.record.last("restoring") is not None
@@ -91,6 +102,12 @@ def bring_back(todo: Checklist, release: Release, workshop: Workshop) -> Outcome
     """
     wanted = release.record.last("restoring")
     assert wanted is not None
+    name = _production_name(release.settings)
+    if (begun := wanted.body.get("database", name)) != name:
+        raise Refused(
+            f"this restore was begun for database {begun}, and GATE_PRODUCTION_URL names {name}",
+            hint=f"let GATE_PRODUCTION_URL name {begun}, then resume",
+        )
     manifest = find_backup(release.store, release.target, str(wanted.body["backup"]))
     another = bool(wanted.body["another_cluster"])
     try:

@@ -38,6 +38,14 @@ SIZE = "select pg_catalog.pg_database_size(pg_catalog.current_database())"
 Definitions = dict[tuple[str, int], str]
 
 
+class OnTheDatabase(NamedTuple):
+    """What belongs to the database itself and not to its name."""
+
+    logical_slots: tuple[str, ...]
+    subscriptions: tuple[str, ...]
+    bytes: int
+
+
 class Patience(NamedTuple):
     """How long to look before the outcome counts as unknown, in seconds."""
 
@@ -130,10 +138,17 @@ def _look(connection: Connection, release_id: str, plan: Plan, transaction: str 
         transaction=_status(connection, transaction),
         in_flight=tuple(session.words for session in _in_flight(connection, release_id, plan)),
         related=tuple(Related(name=name, oid=oid, connections_allowed=allowed) for name, oid, allowed in related),
+        **what_hangs_on(connection)._asdict(),
+        progress=look_at_segments(connection, release_id, plan, ledger),
+    )
+
+
+def what_hangs_on(connection: Connection) -> OnTheDatabase:
+    """Ask a session in production what a swap of the names would lose, and how much room a copy takes."""
+    return OnTheDatabase(
         logical_slots=tuple(name for (name,) in connection.execute(SLOTS)),
         subscriptions=tuple(name for (name,) in connection.execute(SUBSCRIPTIONS)),
         bytes=(connection.execute(SIZE).fetchone() or (0,))[0],
-        progress=look_at_segments(connection, release_id, plan, ledger),
     )
 
 

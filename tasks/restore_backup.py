@@ -2,21 +2,24 @@
 
 from contextlib import suppress
 
+from config.settings import Settings
 from tasks.accounts import snapshot, take_accounts
-from tasks.clients import postgres
+from tasks.clients import databases, postgres
 from tasks.clients.address import parameters
 from tasks.clients.postgres import Connection
 from tasks.clients.programs import Programs
 from tasks.finish_swap import finish_swap, swapping_of
+from tasks.free_space import free_bytes
 from tasks.gate.accounts import Accounts
 from tasks.gate.errors import GateError, NotRecovered, Refused
 from tasks.gate.manifest import Manifest
 from tasks.gate.names import failed_name
 from tasks.gate.plan import Ledger, Plan
-from tasks.gate.recovery import Recovery, Rung
+from tasks.gate.recovery import Recovery, Rung, what_forbids_the_swap
 from tasks.gate.rehearsal import Rehearsal
 from tasks.in_place import in_place, patiently
 from tasks.interruption import interrupt_on_sigterm
+from tasks.probe_production import OnTheDatabase, what_hangs_on
 from tasks.release import Release
 from tasks.restore_beside import restore_beside
 from tasks.swap import Swapped, server_session, swap
@@ -35,10 +38,11 @@ def restore_backup(
         release: gives the id that the two databases carry; its record hears of every step.
         manifest: the backup.
         programs: pg_restore.
-        another_cluster: the backup may be of another cluster, because that one is lost.
+        another_cluster: the backup may be of another cluster or database, because that one is lost.
 
     Raises:
-        Refused: the backup is not of this server, is damaged, or does not restore; production is untouched.
+        Refused: the backup is not of this database, is damaged, or does not restore, or the swap would lose more than
+            rows; production is untouched.
         SwapFailed, RestoreDiffers: production is open as before.
     """
     if (recorded := release.record.last("recovered")) is not None:
@@ -46,7 +50,10 @@ def restore_backup(
     with interrupt_on_sigterm():
         swapped = finish_swap(release)
         if swapped is None:
-            _refuse_another_cluster(release, manifest, another_cluster=another_cluster)
+            with server_session(release, "restore") as server:
+                cluster = postgres.identity(server).system_identifier
+            refuse_another_source(release.settings, manifest, cluster, another_cluster=another_cluster)
+            _refuse_what_forbids_the_swap(release, manifest)
             recovery = restore_and_swap(release, manifest, programs)
         else:
             recovery = after_swap(release, swapped, None, None)
@@ -137,12 +144,46 @@ def _refuse_other_ledger(release: Release, plan: Plan) -> None:
         )
 
 
-def _refuse_another_cluster(release: Release, manifest: Manifest, *, another_cluster: bool) -> None:
-    with server_session(release, "restore") as server:
-        found = postgres.identity(server)
-    if found.system_identifier != manifest.identity.system_identifier and not another_cluster:
+def refuse_another_source(settings: Settings, manifest: Manifest, cluster: str, *, another_cluster: bool) -> None:
+    """Refuse to give a database the content of another one by a mistaken URL.
+
+    Args:
+        settings: whose production URL names the database that the backup takes the place of.
+        manifest: the backup.
+        cluster: system identifier of production's server.
+        another_cluster: somebody said explicitly that it is meant.
+
+    Raises:
+        Refused: the backup is of another cluster, or of a database of another name; nothing was done.
+    """
+    if another_cluster:
+        return
+    if cluster != manifest.identity.system_identifier:
         raise Refused(
-            f"{manifest.id} is of cluster {manifest.identity.system_identifier}, "
-            f"and production is cluster {found.system_identifier}",
-            hint="check GATE_PRODUCTION_URL and GATE_TARGET; say so explicitly if that cluster is lost",
+            f"{manifest.id} is of cluster {manifest.identity.system_identifier}, and production is cluster {cluster}",
+            hint="check GATE_PRODUCTION_URL and GATE_TARGET; `--another-cluster` says that that cluster is lost",
+        )
+    name = parameters(production_url(settings))["dbname"]
+    if name != manifest.identity.database:
+        raise Refused(
+            f"{manifest.id} is of database {manifest.identity.database}, and GATE_PRODUCTION_URL names {name}",
+            hint=f"let GATE_PRODUCTION_URL name {manifest.identity.database}; "
+            f"`--another-cluster` says that {name} is to get its content all the same",
+        )
+
+
+def _refuse_what_forbids_the_swap(release: Release, manifest: Manifest) -> None:
+    """What rules the restore out for the gate itself rules it out for a person, who may not know of it at 3 a.m."""
+    url = production_url(release.settings)
+    with server_session(release, "restore") as server:
+        there = databases.named(server, parameters(url)["dbname"]) is not None
+    on_it = OnTheDatabase((), (), manifest.raw_bytes)
+    if there:
+        with postgres.connect(url, purpose="restore", read_only=True) as production:
+            on_it = what_hangs_on(production)
+    if why := what_forbids_the_swap(on_it.logical_slots, on_it.subscriptions, on_it.bytes, free_bytes(release)):
+        raise Refused(
+            f"{why}; production is untouched",
+            hint="drop the slot or the subscription, or make room, then run it again; "
+            "a slot and its readers are to be set up anew after the restore",
         )

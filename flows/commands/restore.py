@@ -12,7 +12,7 @@ from tasks.gate.errors import Declined
 @click.command("restore", epilog="Example: gate restore backup-20261123-220512")
 @click.argument("backup", metavar="BACKUP")
 @click.option("--yes", is_flag=True, help="Do not ask for the target's name.")
-@click.option("--another-cluster", is_flag=True, help="The backup is of another cluster, because that one is lost.")
+@click.option("--another-cluster", is_flag=True, help="The backup is of another cluster or database, which is lost.")
 @as_json
 def command(*, backup: str, yes: bool, another_cluster: bool, as_json: bool) -> int:
     """Bring production back to a backup; the present database is renamed and kept."""

@@ -1,5 +1,6 @@
 """Which way back to take: the smallest that the evidence and the policy allow."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from tasks.gate.accounts import Accounts
@@ -81,15 +82,25 @@ def why_not_restore(now: Circumstances) -> str:
         return "the policy does not allow a restore"
     if not now.backup_proved:
         return "there is no proved backup"
-    return _what_forbids_the_swap(now)
+    return what_forbids_the_swap(now.logical_slots, now.subscriptions, now.bytes, now.free_bytes)
 
 
-def _what_forbids_the_swap(now: Circumstances) -> str:
-    for what, names in (("logical replication slots", now.logical_slots), ("subscriptions", now.subscriptions)):
+def what_forbids_the_swap(
+    logical_slots: Sequence[str], subscriptions: Sequence[str], needed: int, free: int | None
+) -> str:
+    """Why no other database may take production's name, whoever asks for it; empty when one may.
+
+    Args:
+        logical_slots: of production.
+        subscriptions: of production.
+        needed: bytes of what is restored beside it.
+        free: bytes where production keeps its files; None when it cannot be seen from here.
+    """
+    for what, names in (("logical replication slots", logical_slots), ("subscriptions", subscriptions)):
         if names:  # they belong to the database's oid and do not move with its name (failure-modes R5, facts 11-12)
             return f"{what} hang on this very database and would be lost: {listing(names)}"
-    if now.free_bytes is not None and now.free_bytes < now.bytes * ROOM_FACTOR:
-        return f"there is no room beside it ({size(now.free_bytes)} free, {size(now.bytes)} and a tenth needed)"
+    if free is not None and free < needed * ROOM_FACTOR:
+        return f"there is no room beside it ({size(free)} free, {size(needed)} and a tenth needed)"
     return ""
 
 

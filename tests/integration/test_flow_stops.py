@@ -9,7 +9,7 @@ import pytest
 
 from flows.attempt import apply_and_verify, halt
 from flows.checklist import Checklist
-from flows.restoring import restore
+from flows.restoring import bring_back, restore
 from flows.terminal import Terminal
 from tasks.clients.embedded import EmbeddedServer
 from tasks.gate.errors import Declined, Fenced, GateError, NotRecovered, Refused
@@ -93,6 +93,33 @@ def test_a_halted_release_is_ended_by_the_restore_that_its_hint_names(shop: Shop
     assert shop.sql("select count(*) from orders") == before
     assert TargetLog(shop.store, "shop").current() is None
     assert Record.open(shop.store, "shop", release.id).story().state == "restored"
+
+
+def test_a_restore_of_another_databases_backup_leaves_a_halted_release_as_it_is(shop: Shop) -> None:
+    manifest = shop.back_up()
+    release = shop.release(shop.plan(ADD_COLUMN), manifest)
+    TargetLog(shop.store, "shop").open_release(release.id)
+    identity = manifest.identity.model_copy(update={"database": "elsewhere"})
+    with pytest.raises(Refused, match=f"is of database elsewhere, and GATE_PRODUCTION_URL names {shop.name}"):
+        restore(
+            release.settings,
+            release.policy,
+            shop.store,
+            manifest.model_copy(update={"identity": identity}),
+            Terminal(),
+            another_cluster=False,
+        )
+    assert "restoring" not in kinds(shop.open(release.id))
+
+
+def test_a_restore_is_not_resumed_for_another_database(shop: Shop) -> None:
+    release = shop.release(shop.plan(ADD_COLUMN))
+    release.record.append("restoring", {"backup": "backup-1", "another_cluster": True, "database": "elsewhere"})
+    with (
+        Workshop(release.settings, release.policy, shop.plan(ADD_COLUMN).identity) as workshop,
+        pytest.raises(Refused, match=f"was begun for database elsewhere, .* names {shop.name}"),
+    ):
+        bring_back(Checklist(Terminal()), release, workshop)
 
 
 def test_a_second_ctrl_c_waits_until_production_is_open_again() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from tasks.recover import recover
 from tasks.restore_backup import restore_backup
 from tasks.restore_beside import restore_beside
 from tests.integration.releasing import ADD_COLUMN, NOT_REHEARSED, Shop, kinds, open_shop
-from tests.servers.postgres import FAST
+from tests.servers.postgres import FAST, changed
 
 
 @pytest.fixture
@@ -112,6 +113,43 @@ def test_a_backup_of_another_cluster_is_not_restored_without_being_told_so(shop:
     with pytest.raises(Refused, match="is of cluster 42, and production is cluster"):
         restore_backup(release, foreign, embedded_programs())
     assert kinds(release)[-1] == "approved"
+
+
+def test_a_backup_of_another_database_is_not_restored_without_being_told_so(shop: Shop):
+    manifest = shop.back_up()
+    other = f"{shop.name}_other"
+    shop.server.create_database(other)
+    release = shop.open("20261123-140509-shop-0000bb", url=changed(shop.url, dbname=other))
+    with pytest.raises(Refused, match=f"is of database {shop.name}, and GATE_PRODUCTION_URL names {other}") as refused:
+        restore_backup(release, manifest, embedded_programs())
+    assert "--another-cluster" in refused.value.hint
+    assert shop.databases() == [shop.name, other]
+    release.record.append("opened", {"by": "ann"})
+    restore_backup(release, manifest, embedded_programs(), another_cluster=True)
+    assert shop.sql("select count(*) from orders", other) == [(500,)]
+
+
+def test_what_hangs_on_the_very_database_rules_the_restore_out_for_a_person_too(shop: Shop):
+    manifest = shop.back_up()
+    release = shop.release(shop.plan(ADD_COLUMN), manifest)
+    shop.sql(f"select pg_create_logical_replication_slot('s_{shop.name}', 'pgoutput')")
+    try:
+        with pytest.raises(Refused, match=f"would be lost: s_{shop.name}; production is untouched") as refused:
+            restore_backup(release, manifest, embedded_programs())
+    finally:
+        shop.sql(f"select pg_drop_replication_slot('s_{shop.name}')")
+    assert "drop the slot" in refused.value.hint
+    assert kinds(release)[-1] == "approved"
+    assert shop.databases() == [shop.name]
+
+
+def test_a_person_is_not_let_fill_the_disk_of_production(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    manifest = shop.back_up()
+    release = shop.release(shop.plan(ADD_COLUMN), manifest)
+    monkeypatch.setattr("tasks.free_space.shutil.disk_usage", lambda _folder: SimpleNamespace(free=1000))
+    with pytest.raises(Refused, match=r"no room beside it \(1.0 kB free"):
+        restore_backup(release, manifest, embedded_programs())
+    assert shop.databases() == [shop.name]
 
 
 def test_half_a_restore_that_a_dead_process_left_is_replaced(shop: Shop):
