@@ -52,7 +52,8 @@ def create_extensions(connection: Connection, manifest: Manifest) -> None:
     A dump does not name versions (failure-modes 3.9), so pg_restore would create the default one.
 
     Raises:
-        Refused: an extension is not installed on the scratch server, or not in this version.
+        Refused: an extension is not installed on the scratch server, or not in this version, or a restore would make
+            another version of it.
     """
     offered = {name: (set(versions), default) for name, versions, default in connection.execute(OFFERED)}
     wanted = {name: version for name, version in manifest.fingerprint.extensions.items() if name != "plpgsql"}
@@ -69,12 +70,23 @@ def create_extensions(connection: Connection, manifest: Manifest) -> None:
                 f"extension {name}: version {version} expected, the scratch server offers {listing(sorted(versions))}",
                 hint="install the same package as production has, or update the extension in production first",
             )
-        if version != default and (schema := manifest.extension_schemas.get(name)) in ALWAYS_THERE:
-            connection.execute(
-                sql.SQL("create extension if not exists {} schema {} version {} cascade").format(
-                    sql.Identifier(name), sql.Identifier(schema or ""), sql.Identifier(version)
-                )
-            )
+        if version != default:
+            _create_version(connection, name, version, default, manifest.extension_schemas.get(name, ""))
+
+
+def _create_version(connection: Connection, name: str, version: str, default: str, schema: str) -> None:
+    if schema not in ALWAYS_THERE:  # the dump makes that schema itself, and does not restore where it is there already
+        raise Refused(
+            f"extension {name}: version {version} expected in schema {schema or 'of its own'}, where a restore makes "
+            f"{default}, this server's default",
+            hint=f"bring production to what its packages offer, by hand: ALTER EXTENSION {name} UPDATE TO '{default}'; "
+            f"or restore on a server whose default is {version}; another backup would not help",
+        )
+    connection.execute(
+        sql.SQL("create extension if not exists {} schema {} version {} cascade").format(
+            sql.Identifier(name), sql.Identifier(schema), sql.Identifier(version)
+        )
+    )
 
 
 def silence_foreign_servers(connection: Connection) -> None:

@@ -126,6 +126,20 @@ def test_an_extension_of_an_older_version_comes_back_in_that_version(
     assert prove_it(directory_store, manifest, scratch).rows == 1
 
 
+def test_an_extension_of_an_older_version_in_a_schema_of_its_own_is_refused_with_what_helps(
+    directory_store: ObjectStore, production: SecretStr, scratch: ScratchServer
+) -> None:
+    execute(production, "create schema tools; create extension hstore schema tools version '1.4'")
+    manifest = back_up(directory_store, production)
+    with pytest.raises(Refused) as caught:
+        prove_it(directory_store, manifest, scratch)
+    assert caught.value.message.startswith(
+        "extension hstore: version 1.4 expected in schema tools, where a restore makes 1."
+    )
+    assert "ALTER EXTENSION hstore UPDATE TO '1." in caught.value.hint
+    assert "another backup would not help" in caught.value.hint
+
+
 def test_a_collation_that_the_scratch_server_lacks_is_said_and_does_not_refuse(
     directory_store: ObjectStore, production: SecretStr, scratch: ScratchServer
 ) -> None:
