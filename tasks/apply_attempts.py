@@ -21,7 +21,7 @@ from tasks.gate.wording import count, duration, listing
 from tasks.interruption import stop
 from tasks.kill_points import reached
 from tasks.lock_watch import LockWatch
-from tasks.probe_production import Patience, settle_production
+from tasks.probe_production import Patience, probe_patiently, settle_production
 from tasks.release import Release
 from tasks.tool import run
 
@@ -136,7 +136,7 @@ class Attempts:
         return is_in
 
     def _applied(self, committed: Committed) -> Applied:
-        state, _ = settle_production(self.release, self.plan, patience=self.patience)
+        state = probe_patiently(self.release, self.plan, patience=self.patience)
         if state.ledger is not LedgerShows.AFTER:  # the server said COMMIT: anything else is for a person to see
             raise ApplyFailed(f"the plan was committed, but {state.ledger_rows} rows in the ledger are not its own")
         observer = committed.observer

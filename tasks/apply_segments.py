@@ -18,7 +18,7 @@ from tasks.gate.rehearsal import definitions
 from tasks.gate.segment import Segment
 from tasks.gate.wording import count, duration
 from tasks.kill_points import reached
-from tasks.probe_production import look_at_segments, settle_production
+from tasks.probe_production import look_at_segments, probe_patiently
 from tasks.run_alone import recorded_before
 from tasks.tool import run_parts, tool
 
@@ -96,7 +96,7 @@ class SegmentsApply:
 
     def _applied(self, began: str, seconds: float) -> Applied:
         its = self.attempts
-        state, _ = settle_production(its.release, its.plan, patience=its.patience)
+        state = probe_patiently(its.release, its.plan, patience=its.patience)
         if state.ledger is not LedgerShows.AFTER:
             raise ApplyFailed(f"every segment is in, but {state.ledger_rows} rows in the ledger are not the plan's own")
         many = count(len(its.plan.segments), "segment")

@@ -81,6 +81,22 @@ def probe_production(release: Release, plan: Plan, *, transaction: str | None = 
         raise ConfigurationError(f"{postgres.describe(url)} cannot be read: {said}") from None
 
 
+def probe_patiently(release: Release, plan: Plan, *, patience: Patience | None = None) -> ProductionState:
+    """The same after a COMMIT that was answered: looks again for as long as production cannot be reached.
+
+    Raises:
+        NotRecovered: it could not be reached for as long as `patience` says.
+    """
+    limit, began = (patience or Patience()), time.monotonic()
+    while True:
+        try:
+            return probe_production(release, plan)
+        except GateError as error:
+            if time.monotonic() - began > limit.unreachable:
+                raise _unknown(release, error.message) from None
+        time.sleep(limit.pause)
+
+
 def settle_production(
     release: Release, plan: Plan, *, transaction: str | None = None, patience: Patience | None = None
 ) -> tuple[ProductionState, Settled]:
