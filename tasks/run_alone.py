@@ -87,7 +87,7 @@ def run_alone(
     migration = next(m for m in plan.pending if m.tag == statement.tag)
     observer.before(connection, segment)
     try:
-        done = _settled(connection, alone, expected, begun=begun, say=say)
+        done = _settled(connection, migration, segment, expected, begun=begun, say=say)
         if not done:
             if rows is not None:
                 rows.start(connection, segment, statement)
@@ -131,8 +131,18 @@ def _row_only(segment: Segment) -> list[Part]:
     return [Part(tag=tag, statements=(), whole=True) for tag in segment.completes]
 
 
-def _settled(connection: Connection, alone: Alone, expected: str, *, begun: bool, say: Callable[[str], None]) -> bool:
+def _settled(
+    connection: Connection,
+    migration: Migration,
+    segment: Segment,
+    expected: str,
+    *,
+    begun: bool,
+    say: Callable[[str], None],
+) -> bool:
     """True when what the statement is for is there already; what is there unfinished is removed."""
+    alone, statement = segment.alone, segment.statements[0]
+    assert alone is not None, "asked only for a segment outside a transaction"
     if begun and alone.kind is Kind.PROCEDURE:
         raise StatementFailed(
             f"{alone.words} was begun before and commits on its way: nobody can tell from outside how far it got",
@@ -146,7 +156,34 @@ def _settled(connection: Connection, alone: Alone, expected: str, *, begun: bool
     if left is Left.DONE and (begun or alone.if_missing):
         say(f"{alone.words} {alone.about}: done already")
         return True
+    if left in (Left.DONE, Left.OTHER) and not (begun or alone.if_missing):
+        raise _not_ours(migration, alone, statement)
     return False
+
+
+def _not_ours(migration: Migration, alone: Alone, statement: Statement) -> StatementFailed:
+    """What the server would say, before anything is written: else the recovery would take the index for this release's.
+
+    Args:
+        migration: whose statement it is.
+        alone: builds, drops or detaches what somebody else has built, dropped or detached.
+        statement: its text, which is not sent.
+    """
+    name, table = alone.name[-1], alone.table[-1] if alone.table else ""
+    said, sqlstate = {
+        Kind.DROP_INDEX: (f'index "{name}" does not exist', "42704"),
+        Kind.DETACH: (f'relation "{name}" is not a partition of relation "{table}"', "42P01"),
+    }.get(alone.kind, (f'relation "{name}" already exists', "42P07"))
+    return StatementFailed(
+        f"{migration.file}, line {statement.line}: {said} ({sqlstate})",
+        hint="it was so before this release came to the statement, which was not sent: undo by hand what somebody did"
+        " by hand, or take the statement out, then start again",
+        sqlstate=sqlstate,
+        server_message=said,
+        tag=statement.tag,
+        index=statement.index,
+        line=statement.line,
+    )
 
 
 def _send(connection: Connection, migration: Migration, statement: Statement) -> float:

@@ -187,6 +187,20 @@ def test_an_index_that_a_dead_process_finished_counts_as_done_when_its_definitio
     assert "CREATE INDEX CONCURRENTLY orders_note: done already" in shop.heard
 
 
+def test_an_index_that_somebody_built_by_hand_fails_the_release_and_is_not_taken_for_its_own(shop: Shop):
+    plan = shop.plan(ADD_COLUMN, PLAIN.replace("if not exists ", ""))
+    release = shop.release(plan, policy={"recovery": {"allow_restore": False}})
+    shop.sql("create index orders_note on orders (note)")
+    with pytest.raises(
+        StatementFailed, match=r'0002\.sql, line 1: relation "orders_note" already exists \(42P07\)'
+    ) as failed:
+        apply_plan(release, plan, NOT_REHEARSED)
+    assert rows(shop) == [(1, "0001", 0, True, False)]
+    with pytest.raises(NotRecovered):
+        recover(release, plan, NOT_REHEARSED, failed.value)
+    assert valid(shop, "orders_note")
+
+
 def test_if_not_exists_over_another_definition_is_a_failure_and_not_a_success(shop: Shop):
     shop.sql("create index orders_note on orders (note desc)")
     plan = shop.plan(PLAIN)
