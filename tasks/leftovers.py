@@ -7,9 +7,9 @@ from contextlib import closing
 
 import psycopg
 
-from tasks.clients import postgres
 from tasks.clients.alone_catalog import clear, drop
 from tasks.clients.postgres import Connection
+from tasks.clients.writing import connect_to_write
 from tasks.gate.errors import NotRecovered
 from tasks.gate.plan import Plan
 from tasks.gate.progress import Left, Progress
@@ -33,7 +33,7 @@ def remove_leftovers(release: Release, plan: Plan, rehearsal: Rehearsal) -> None
         NotRecovered: it could not be removed within the policy's bounds.
     """
     limits = release.policy.apply
-    session = postgres.connect(
+    session = connect_to_write(
         production_url(release.settings),
         purpose=f"roll back {release.id}",
         lock_timeout_ms=limits.patient_lock_timeout_ms,

@@ -14,6 +14,7 @@ from tasks.clients.database_settings import apply_settings, settings_of
 from tasks.clients.postgres import Connection
 from tasks.clients.programs import Programs
 from tasks.clients.scratch_copy import create_extensions
+from tasks.clients.writing import connect_to_write
 from tasks.gate.errors import GateError, Refused
 from tasks.gate.fingerprint import differences
 from tasks.gate.manifest import Manifest
@@ -136,13 +137,13 @@ def _oid(server: SecretStr, name: str) -> int | None:
 
 
 def _drop_leftover(server: SecretStr, name: str) -> None:
-    with postgres.connect(server, purpose="restore beside") as connection:
+    with connect_to_write(server, purpose="restore beside") as connection:
         connection.execute(sql.SQL(DROP).format(sql.Identifier(name)))
 
 
 def _extensions(url: SecretStr, manifest: Manifest) -> None:
     """Create those of another version than the default one, which is what a dump would bring (fact 9)."""
-    with postgres.connect(url, purpose="restore beside") as connection:
+    with connect_to_write(url, purpose="restore beside") as connection:
         create_extensions(connection, manifest)
 
 
@@ -176,7 +177,7 @@ def _settings(url: SecretStr) -> tuple[str, ...]:
 def _carry_over(server: SecretStr, url: SecretStr, name: str, statements: Sequence[str]) -> None:
     """Give the restored database what hangs on the name (R3), and read it back."""
     try:
-        with postgres.connect(server, purpose="carry over") as connection:
+        with connect_to_write(server, purpose="carry over") as connection:
             apply_settings(connection, name, statements)
     except psycopg.Error as error:
         said = error.diag.message_primary or "the connection was lost"

@@ -10,8 +10,9 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from tasks.clients.object_store import ObjectStore
-from tasks.clients.postgres import Connection, connect, with_database
+from tasks.clients.postgres import Connection, with_database
 from tasks.clients.programs import Programs
+from tasks.clients.writing import connect_to_write, url_to_write
 from tasks.gate.errors import GateError, Refused
 from tasks.gate.manifest import Manifest
 from tasks.restore_archive import RestoreFailed, restore_archive
@@ -67,7 +68,8 @@ def restore_into(
         RestoreFailed: the database cannot be created, or pg_restore failed or warned.
     """
     url = with_database(url_of_server, database)
-    with connect(url_of_server, purpose="restore", statement_timeout_ms=CREATE_LIMIT_MS) as session:
+    with connect_to_write(url_of_server, purpose="restore", statement_timeout_ms=CREATE_LIMIT_MS) as session:
+        url = url_to_write(session, url)
         _create(session, database, manifest)
     try:
         if prepare is not None:
@@ -78,7 +80,7 @@ def restore_into(
     except BaseException:
         # It is ours alone: created above, and it has never held production's name. What cannot be dropped now is
         # named by the next attempt; it must not hide why the restore failed.
-        with suppress(psycopg.Error, GateError), connect(url_of_server, purpose="restore") as session:
+        with suppress(psycopg.Error, GateError), connect_to_write(url_of_server, purpose="restore") as session:
             session.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
         raise
 

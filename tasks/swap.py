@@ -9,6 +9,7 @@ import psycopg
 
 from tasks.clients import databases, postgres, sequences
 from tasks.clients.postgres import Connection
+from tasks.clients.writing import connect_to_write
 from tasks.gate.errors import GateError, NotRecovered
 from tasks.gate.model import Model
 from tasks.gate.wording import count, duration, listing
@@ -56,8 +57,8 @@ class Swapped(Model):
 
 
 def server_session(release: Release, purpose: str) -> Connection:
-    """A session on production's server that no rename and no termination meets."""
-    return postgres.connect(
+    """A session on production's server that no rename and no termination meets, and that may write."""
+    return connect_to_write(
         production_url(release.settings),
         purpose=purpose,
         database=release.policy.recovery.maintenance_database,
@@ -167,7 +168,7 @@ def _exchange(release: Release, server: Connection, step: Swapping) -> int:
 def _sessions(release: Release, step: Swapping) -> Iterator[tuple[Connection | None, Connection]]:
     """Our own sessions in both databases, opened before they are closed to everybody."""
     url = production_url(release.settings)
-    with closing(postgres.connect(url, purpose="swap sequences", database=step.new)) as new:
+    with closing(connect_to_write(url, purpose="swap sequences", database=step.new)) as new:
         if step.old_oid is None:
             yield None, new
             return
