@@ -15,7 +15,7 @@ from tasks.clients.cluster import running_cluster
 from tasks.clients.cluster_folder import sweep
 from tasks.clients.configured_scratch import borrowed, mark
 from tasks.clients.programs import Programs
-from tasks.clients.session_settings import set_on
+from tasks.clients.session_settings import USUAL, set_on
 from tasks.gate.errors import ConfigurationError, Refused
 from tasks.gate.identity import Identity
 from tasks.gate.manifest import Manifest
@@ -80,7 +80,7 @@ class ScratchServer:
             name: what it is called.
             template: a database of this server to copy, with nobody connected to it.
             like: encoding, collation and locale provider are to be those of this backup's database.
-            settings: that its sessions begin with; a template's own do not come along.
+            settings: that its sessions begin with, where they are not as usual; a template's own do not come along.
 
         Raises:
             Refused: the server lacks the locale or the provider that the backup needs, or does not take a setting.
@@ -98,7 +98,8 @@ class ScratchServer:
                 self._mark(connection, name)  # not before: a name that somebody else took is not ours to drop
             except psycopg.Error as error:
                 raise _not_created(name, like, error) from None
-        self.use_settings(name, settings or {})
+        if settings is not None:
+            self.use_settings(name, settings)
         return self.database_url(name)
 
     def use_settings(self, name: str, settings: Mapping[str, str]) -> None:
@@ -107,11 +108,12 @@ class ScratchServer:
         Raises:
             Refused: this server does not take one of them.
         """
-        if not settings:
+        wanted = dict(settings) if self.own else {**USUAL, **settings}  # the team's server may be in any time zone
+        if not wanted:
             return
         with self._session() as connection:
             try:
-                set_on(connection, name, settings)
+                set_on(connection, name, wanted)
             except psycopg.Error as error:
                 raise Refused(
                     "the scratch server does not take a setting that decides in production what SQL means: "

@@ -1,7 +1,8 @@
 """Settings that decide what a statement means: production's, so that a copy of it understands SQL as it does.
 
-ALTER DATABASE and ALTER ROLE keep them beside the database: neither a dump nor CREATE DATABASE ... TEMPLATE takes
-them along, and on the copy an unqualified CREATE TABLE would land in another schema than in production.
+ALTER DATABASE, ALTER ROLE and postgresql.conf keep them beside the database: neither a dump nor CREATE DATABASE ...
+TEMPLATE takes them along. On the copy an unqualified CREATE TABLE would land in another schema than in production, and
+pg_dump would write bounds and defaults of timestamptz in another time zone.
 """
 
 import re
@@ -34,11 +35,14 @@ DECIDE = (
     "xmlbinary",
     "xmloption",
 )
-# ALTER DATABASE, ALTER ROLE, both, ALTER ROLE ALL, and `options` in the URL. What postgresql.conf says is the server's.
-SOURCES = ("client", "database", "database user", "global", "user")
-SET = """
-select name, pg_catalog.current_setting(name) from pg_catalog.pg_settings
- where name = any(%s) and source = any(%s) order by name
+# As initdb writes them into postgresql.conf for a machine in UTC without a language, which our own clusters are; the
+# usual value of the others is the one that is built in.
+USUAL = {"DateStyle": "ISO, MDY", "TimeZone": "UTC", "default_text_search_config": "pg_catalog.english"}
+UTC = frozenset(
+    {"GMT", "UTC", "UCT", "Etc/GMT", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "Universal", "Zulu"}
+)
+VALUES = """
+select name, pg_catalog.current_setting(name), boot_val from pg_catalog.pg_settings where name = any(%s) order by name
 """
 PATH = """
 select pg_catalog.current_setting('search_path'), current_user::text,
@@ -74,7 +78,7 @@ def session_like(connection: Connection, settings: Mapping[str, str]) -> Session
 
 
 def session_settings(connection: Connection) -> dict[str, str]:
-    """Those that production's database or the migrating role sets; empty where neither does.
+    """Those that are not as usual, whoever set them: postgresql.conf, the database, the role or the URL; mostly none.
 
     `"$user"` in the search path becomes the role's name, since another role runs the copy. A schema of that name
     decides where tables land also where nobody set a path.
@@ -82,7 +86,8 @@ def session_settings(connection: Connection) -> dict[str, str]:
     Args:
         connection: to production, as the role that will migrate, with nothing set by hand.
     """
-    found = {str(name): str(text) for name, text in connection.execute(SET, [list(DECIDE), list(SOURCES)])}
+    values = connection.execute(VALUES, [list(DECIDE)]).fetchall()
+    found = {name: text for name, text, built_in in values if _shown(name, text) != USUAL.get(name, built_in)}
     row = connection.execute(PATH).fetchone()
     assert row is not None, "these functions always return a row"
     path, role, has_own = row
@@ -125,6 +130,10 @@ def set_on(connection: Connection, database: str, settings: Mapping[str, str]) -
     name = sql.Identifier(database).as_string(connection)
     for setting, text in settings.items():
         connection.execute(statement_that_sets(connection, f"alter database {name}", setting, text).encode())
+
+
+def _shown(name: str, text: str) -> str:
+    return "UTC" if name == "TimeZone" and text in UTC else text
 
 
 def _quoted(name: str) -> str:

@@ -155,7 +155,7 @@ class Plan(Model):
     purpose: Purpose = Purpose.RELEASE
     subject: str = ""  # what was asked for with another purpose, as it was typed
     title: str = ""  # what a plan of another purpose does: "take back 0003_x"
-    session_settings: dict[str, str] = Field(default_factory=dict)  # set in production, and decide what its SQL means
+    session_settings: dict[str, str] = Field(default_factory=dict)  # not as usual there; decide what SQL means
     ledger_after: tuple[LedgerRow, ...] | None = None  # rows as scripts must leave them, ids aside; None: rows on top
 
     @property

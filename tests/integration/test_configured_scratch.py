@@ -71,6 +71,20 @@ def test_what_a_gate_makes_there_is_marked_as_ours(empty_server: EmbeddedServer)
         assert names(empty_server, ask) == [MARK]
 
 
+def test_a_copy_there_has_productions_time_zone_and_not_that_of_the_teams_server(empty_server: EmbeddedServer):
+    with scratch_server(None, configured=empty_server.url(), never=None) as server:
+        with postgres.connect(server.url, purpose="test") as connection:
+            connection.execute("alter role all set timezone = 'Asia/Tokyo'")
+        try:
+            for settings, zone in (({}, "UTC"), ({"TimeZone": "Europe/Berlin"}, "Europe/Berlin")):
+                with postgres.connect(server.create_database("zone", settings=settings), purpose="test") as connection:
+                    assert connection.execute("show timezone").fetchone() == (zone,)
+                server.drop_database("zone")
+        finally:
+            with postgres.connect(server.url, purpose="test") as connection:
+                connection.execute("alter role all reset timezone")
+
+
 def test_productions_own_cluster_is_refused(production_server: EmbeddedServer, production: SecretStr):
     with pytest.raises(Refused) as refused:
         use(production_server, production)

@@ -306,8 +306,8 @@ def test_what_a_session_begins_with_in_production_is_part_of_the_plan_and_of_wha
             "search_path": "app, public",
         }
         assert plan.digest != plain.digest
-        connection.execute(f"""alter role {role} in database {database} set search_path = "$user", public""".encode())
-        assert project.plan().session_settings["search_path"] == f'"{role}", "public"'
+        connection.execute(f"""alter role {role} in database {database} set search_path = "$user", app""".encode())
+        assert project.plan().session_settings["search_path"] == f'"{role}", "app"'
 
 
 def test_a_schema_called_like_the_role_is_where_tables_land_although_nobody_set_a_path(
@@ -330,3 +330,11 @@ def as_role(connection: Connection, production: SecretStr) -> Iterator[tuple[str
         yield role, make_url({**parameters(production), "user": role, "password": "plain"})
     finally:
         connection.execute(f"drop owned by {role}; drop role {role}".encode())
+
+
+def test_a_server_elsewhere_is_not_as_usual_and_one_in_utc_is(project: Project, connection: Connection) -> None:
+    project.add("create table a (id int);")
+    database = f'"{connection.info.dbname}"'
+    for zone, expected in (("Etc/UTC", {}), ("UTC", {}), ("Europe/London", {"TimeZone": "Europe/London"})):
+        connection.execute(f"alter database {database} set TimeZone = '{zone}'".encode())
+        assert project.plan().session_settings == expected
