@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from tasks.clients import postgres
 from tasks.clients.address import describe, parameters
-from tasks.gate.errors import Busy, ConfigurationError, Fenced
+from tasks.clients.connection_failures import NotLetIn
+from tasks.gate.errors import Busy, ConfigurationError
 
 CLASS = int.from_bytes(b"gate", "big", signed=True)
 TAKE = "select pg_try_advisory_lock(%(class)s, %(target)s)"
@@ -26,29 +27,27 @@ select a.pid, a.application_name, a.usename::text,
  where l.locktype = 'advisory' and l.granted
    and l.classid = %(class_unsigned)s::bigint::oid and l.objid = %(target_unsigned)s::bigint::oid and l.objsubid = 2
 """
-MINE = HOLDER + "   and l.pid = pg_backend_pid()"
 
 
 class ActingLock:
     """Held while the gate changes a target; a context manager.
 
-    The record's chain decides which release may act (design, 4). This lock only answers whether its process still
-    lives, and from where: no file and no timer could. It is kept in the maintenance database, because the swap ends
-    every session of production's own.
+    The record's chain decides which release may act (design, 4): whoever takes one over writes so, and the next write
+    of the process before fails. This lock only answers whether its process still lives, and from where: no file and no
+    timer could. It is kept in the maintenance database, because the swap ends every session of production's own.
     """
 
-    def __init__(self, session: postgres.Connection, target: str, place: str) -> None:
+    def __init__(self, session: postgres.Connection) -> None:
         """Wrap a session that holds the lock; use `take`."""
         self._session = session
-        self._target = target
-        self.place = place  # the database that it is kept in, for messages
 
     @classmethod
     def take(cls, url: SecretStr | str, target: str, *, maintenance_database: str = "postgres") -> Self:
         """Take the lock of a target, or say who has it.
 
-        Where the maintenance database does not let this role in, production's own database is used. Advisory locks are
-        per database, so two gates with different rights could then miss each other here; the record does not.
+        Where the maintenance database is not there or does not let this role in, production's own is used, for every
+        process alike; where it only fails now, nothing is: another process may hold the lock there. Advisory locks are
+        per database, so two gates with different rights could still miss each other here; the record does not.
 
         Args:
             url: production.
@@ -57,7 +56,7 @@ class ActingLock:
 
         Raises:
             Busy: another process holds it; names its pid, application, start and address.
-            ConfigurationError: neither database can be reached.
+            ConfigurationError: the maintenance database cannot be reached, or it is closed and production's own cannot.
         """
         purpose = f"acting for {target[:24]} from {socket.gethostname()[:16]}:{os.getpid()}"
         session, place = _session(url, purpose, maintenance_database)
@@ -73,23 +72,7 @@ class ActingLock:
         except BaseException:
             session.close()
             raise
-        return cls(session, target, place)
-
-    def check(self) -> None:
-        """Ask the server whether the lock is still ours.
-
-        Raises:
-            Fenced: the session is gone, and with it the right to act.
-        """
-        try:
-            row = None if self._session.closed else self._session.execute(MINE, _keys(self._target)).fetchone()
-        except psycopg.Error:
-            row = None
-        if row is None:
-            raise Fenced(
-                f"the session that held the lock of {self._target} in {self.place} is gone, so this process stopped",
-                hint="gate status shows the release; gate resume takes it up again",
-            )
+        return cls(session)
 
     def release(self) -> None:
         """Give the lock back and close its session. Safe to call twice."""
@@ -111,9 +94,12 @@ def _session(url: SecretStr | str, purpose: str, maintenance_database: str) -> t
     place = describe(postgres.with_database(url, maintenance_database))
     try:
         return postgres.connect(url, purpose=purpose, database=maintenance_database), place
-    except ConfigurationError:
+    except NotLetIn:
         if parameters(url)["dbname"] == maintenance_database:
             raise
+    except ConfigurationError as error:
+        said = f"{error.message}; the lock of a target is kept in that database"
+        raise ConfigurationError(said, hint=error.hint, **error.nouns) from None
     return postgres.connect(url, purpose=purpose), describe(url)
 
 

@@ -15,6 +15,11 @@ class Cause(NamedTuple):
     pattern: str
     sentence: str
     hint: str
+    closed: bool = False  # of this database alone: another one of the same server may let the user in
+
+
+class NotLetIn(ConfigurationError):
+    """The server answers, and this database is not there or is closed to this user."""
 
 
 # The first that matches wins. Sentences and hints may use {place}, {database}, {user}.
@@ -33,16 +38,19 @@ CAUSES: tuple[Cause, ...] = (
         r"(?:Peer|Ident|GSSAPI|LDAP|PAM|RADIUS|certificate) authentication failed",
         "the server's authentication method refused user {user}",
         "ask for a user with a password (scram-sha-256 in pg_hba.conf) from this machine",
+        closed=True,
     ),
     Cause(
         r"no pg_hba\.conf entry|pg_hba\.conf rejects",
         "the server's pg_hba.conf does not let user {user} in from this machine",
         "add a line to pg_hba.conf for this user, database and address (or use sslmode=require if it asks for SSL)",
+        closed=True,
     ),
     Cause(
         r'database "[^"]*" does not exist|no such database',
         "there is no database {database} on that server",
         "check the database's name in the URL (names are case-sensitive)",
+        closed=True,
     ),
     Cause(
         r'role "[^"]*" does not exist|no such user',
@@ -53,11 +61,13 @@ CAUSES: tuple[Cause, ...] = (
         r"not currently accepting connections",
         "database {database} does not accept connections",
         "look for an unfinished recovery with `gate status`; then ALTER DATABASE ... ALLOW_CONNECTIONS true",
+        closed=True,
     ),
     Cause(
         r"does not have CONNECT privilege|permission denied for database",
         "user {user} may not connect to database {database}",
         "GRANT CONNECT ON DATABASE ... TO this user",
+        closed=True,
     ),
     Cause(
         r"is not permitted to log in",
@@ -162,7 +172,8 @@ def translate(error: psycopg.Error, found: dict[str, str]) -> ConfigurationError
     text = str(error)
     for cause in CAUSES:
         if re.search(cause.pattern, text, re.IGNORECASE):
-            return ConfigurationError(head + cause.sentence.format(**nouns), hint=cause.hint.format(**nouns), **nouns)
+            kind = NotLetIn if cause.closed else ConfigurationError
+            return kind(head + cause.sentence.format(**nouns), hint=cause.hint.format(**nouns), **nouns)
     said = without_secrets(text.strip().splitlines()[0] if text.strip() else type(error).__name__, found)
     return ConfigurationError(head + said, hint="read the server's log for the reason", **nouns)
 

@@ -15,7 +15,8 @@ from tasks.clients import postgres
 from tasks.clients.acting_lock import ActingLock, somebody_acts
 from tasks.clients.address import parameters
 from tasks.clients.embedded import EmbeddedServer
-from tasks.gate.errors import Busy, ConfigurationError, Fenced
+from tasks.gate.errors import Busy, ConfigurationError
+from tests.servers.postgres import changed, fresh_database, login_role
 
 FOUND = "select application_name, pid from pg_stat_activity where application_name like 'gate acting for %'"
 
@@ -47,9 +48,9 @@ def test_who_acts_is_said_in_one_form_whatever_datestyle_the_database_has(produc
 
 
 def test_two_targets_on_one_server_do_not_block_each_other(production: SecretStr):
-    with ActingLock.take(production, "one") as one, ActingLock.take(production, "other") as other:
-        one.check()
-        other.check()
+    with ActingLock.take(production, "one"), ActingLock.take(production, "other"):
+        assert somebody_acts(production, "one")
+        assert somebody_acts(production, "other")
 
 
 def test_two_databases_of_one_server_share_the_lock_of_a_target(
@@ -61,37 +62,51 @@ def test_two_databases_of_one_server_share_the_lock_of_a_target(
 
 def test_the_lock_is_free_right_after_the_block(production: SecretStr):
     for _ in range(20):
-        with ActingLock.take(production, "freed") as again:
-            again.check()
+        ActingLock.take(production, "freed").release()
+    assert somebody_acts(production, "freed") is False
 
 
-def test_a_lost_session_fences_its_process_off(production: SecretStr, production_server: EmbeddedServer):
-    with ActingLock.take(production, "lost") as lock:
+def test_a_lost_session_gives_the_lock_up_and_leaving_it_says_nothing(
+    production: SecretStr, production_server: EmbeddedServer
+):
+    with ActingLock.take(production, "lost"):
         (pid,) = sessions(production_server, "lost")
         with postgres.connect(production_server.url(), purpose="test") as connection:
             connection.execute("select pg_terminate_backend(%s, 5000)", [pid])
-        with pytest.raises(Fenced, match="is gone, so this process stopped"):
-            lock.check()
-        with pytest.raises(Fenced):
-            lock.check()
+        ActingLock.take(production, "lost").release()
 
 
 def test_the_lock_survives_the_renaming_of_the_database(production: SecretStr, production_server: EmbeddedServer):
     name = production_server.url().get_secret_value()
     database = production.get_secret_value().rpartition("/")[2]
-    with ActingLock.take(production, "renamed") as lock, psycopg.connect(name, autocommit=True) as connection:
+    with ActingLock.take(production, "renamed"), psycopg.connect(name, autocommit=True) as connection:
         for before, after in ((database, f"{database}_x"), (f"{database}_x", database)):
             rename = sql.SQL("alter database {} rename to {}")
             connection.execute(rename.format(sql.Identifier(before), sql.Identifier(after)))
-        lock.check()
+        assert somebody_acts(production, "renamed")
 
 
 def test_without_a_maintenance_database_the_lock_is_kept_in_production(production: SecretStr):
-    with ActingLock.take(production, "fallen back", maintenance_database="nowhere") as lock:
-        assert lock.place == postgres.describe(production)
-        lock.check()
-        with pytest.raises(Busy, match="another gate acts on fallen back now"):
-            ActingLock.take(production, "fallen back", maintenance_database="nowhere")
+    own = parameters(production)["dbname"]
+    with ActingLock.take(production, "fallen back", maintenance_database="nowhere"):
+        for place in ("nowhere", own):
+            with pytest.raises(Busy, match="another gate acts on fallen back now"):
+                ActingLock.take(production, "fallen back", maintenance_database=place)
+
+
+def test_a_maintenance_database_that_is_only_full_now_is_no_reason_to_keep_the_lock_elsewhere(
+    production: SecretStr, production_server: EmbeddedServer
+):
+    with login_role(production_server, "crowded") as password, fresh_database(production_server, "full") as full:
+        url, place = changed(production, user="crowded", password=password), parameters(full)["dbname"]
+        with postgres.connect(full, purpose="test") as connection:
+            name = sql.Identifier(place)
+            connection.execute(sql.SQL("alter database {} connection limit 0").format(name))
+            with pytest.raises(ConfigurationError, match=f"cannot connect to {place} at .* has no free connection"):
+                ActingLock.take(url, "crowded", maintenance_database=place)
+            assert somebody_acts(url, "crowded", maintenance_database=place) is None
+            connection.execute(sql.SQL("revoke connect on database {} from public").format(name))
+        ActingLock.take(url, "crowded", maintenance_database=place).release()
 
 
 def test_a_role_that_sees_little_is_told_what_it_may_see(production: SecretStr, production_server: EmbeddedServer):
