@@ -6,6 +6,7 @@ from config.policy import Policy
 from config.settings import Settings
 from flows.attempt import halt
 from flows.checklist import Checklist, Shown
+from flows.defect import unexpected
 from tasks.backups import find_backup
 from tasks.clients.address import parameters
 from tasks.clients.object_store import ObjectStore
@@ -116,10 +117,13 @@ def bring_back(todo: Checklist, release: Release, workshop: Workshop) -> Outcome
             lambda: restore_backup(release, manifest, workshop.programs, another_cluster=another),
             lambda r: r.sentence,
         )
-    except GateError as error:
+    except Exception as caught:
+        error = caught if isinstance(caught, GateError) else unexpected(caught)
         if touched_production(release):
             return halt(release, error, error)
-        close.close_refused(release, error)
+        close.close_refused(release, error)  # whatever it was: a release that stays open holds the target
         todo.say("production was not touched by this restore")
-        raise
+        if error is caught:
+            raise
+        raise error from caught
     return close.close(release, Outcome(outcome="restored", sentence=recovery.sentence, exit_code=0))

@@ -1,5 +1,7 @@
 """Step 10: bring production back by the first rung that holds, show that it is back, and say what could not be kept."""
 
+import psycopg
+
 from tasks.clients.programs import Programs, find
 from tasks.finish_swap import finish_swap
 from tasks.free_space import free_bytes
@@ -61,11 +63,15 @@ def recover(
             if state.progress is not None and not state.progress.clean:
                 remove_leftovers(release, plan, rehearsal)
                 state, settled = settle_production(release, plan, transaction=transaction, patience=patience)
-            return _climb(
-                release, plan, rehearsal, _circumstances(release, plan, rehearsal, state, settled), programs, patience
-            )
+            now = _circumstances(release, plan, rehearsal, state, settled)
+            return _climb(release, plan, rehearsal, now, programs, patience)
     except NotRecovered as error:
         raise error from failure
+    except psycopg.Error as error:
+        said = error.diag.message_primary or "the connection was lost"
+        raise NotRecovered(
+            f"the server broke off the recovery: {said}", hint=f"when it answers, `gate resume {release.id}`"
+        ) from failure
     except GateError as error:
         hint = error.hint or f"look at production, then `gate resume {release.id}`"
         raise NotRecovered(error.message, hint=hint) from failure
@@ -117,14 +123,11 @@ def _climb(
         reached(f"recover:{choice.rung}")
         try:
             recovery = _by(choice, release, plan, rehearsal, now, programs, patience)
-        except RollbackFailed as failure:
-            now = _look_again(release, plan, rehearsal, now, failure, patience, what="rollback_failed")
-        except NotRecovered:
-            raise
         except GateError as failure:
-            if choice.rung is not Rung.RESTORE:
+            of_the_rung = isinstance(failure, RollbackFailed) or choice.rung is Rung.RESTORE
+            if not of_the_rung or isinstance(failure, NotRecovered):
                 raise
-            now = _look_again(release, plan, rehearsal, now, failure, patience, what="restore_failed")
+            now = _look_again(release, plan, rehearsal, now, failure, patience)
         else:
             return _record(release, recovery)
 
@@ -152,8 +155,6 @@ def _look_again(
     before: Circumstances,
     failure: GateError,
     patience: Patience | None,
-    *,
-    what: str,
 ) -> Circumstances:
     """After a rung that failed, production itself says where it stands before a larger one is chosen."""
     try:
@@ -161,6 +162,7 @@ def _look_again(
     except NotRecovered as away:
         raise NotRecovered(f"{failure.message}; then {away.message}", hint=away.hint, unknown=True) from failure
     now = _circumstances(release, plan, rehearsal, state, settled)
+    what = "rollback_failed" if isinstance(failure, RollbackFailed) else "restore_failed"
     tried = {"rollback_failed": before.rollback_failed, "restore_failed": before.restore_failed}
     return now.model_copy(update={**tried, what: failure.message})
 

@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 
+import psycopg
+
 from config.settings import Settings
 from tasks.accounts import snapshot, take_accounts
 from tasks.clients import databases, postgres
@@ -47,16 +49,22 @@ def restore_backup(
     """
     if (recorded := release.record.last("recovered")) is not None:
         return Recovery.model_validate(recorded.body)
-    with interrupt_on_sigterm():
-        swapped = finish_swap(release)
-        if swapped is None:
-            with server_session(release, "restore") as server:
-                cluster = postgres.identity(server).system_identifier
-            refuse_another_source(release.settings, manifest, cluster, another_cluster=another_cluster)
-            _refuse_what_forbids_the_swap(release, manifest)
-            recovery = restore_and_swap(release, manifest, programs)
-        else:
-            recovery = after_swap(release, swapped, None, None)
+    try:
+        with interrupt_on_sigterm():
+            swapped = finish_swap(release)
+            if swapped is None:
+                with server_session(release, "restore") as server:
+                    cluster = postgres.identity(server).system_identifier
+                refuse_another_source(release.settings, manifest, cluster, another_cluster=another_cluster)
+                _refuse_what_forbids_the_swap(release, manifest)
+                recovery = restore_and_swap(release, manifest, programs)
+            else:
+                recovery = after_swap(release, swapped, None, None)
+    except psycopg.Error as error:  # from before the exchange: the swap gives its own errors their meaning
+        said = error.diag.message_primary or "the connection was lost"
+        raise GateError(
+            f"production's server broke off the restore: {said}", hint="restore again when the server answers"
+        ) from None
     with in_place(release):
         release.record.append("recovered", recovery)
     return recovery

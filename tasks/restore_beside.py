@@ -1,7 +1,8 @@
 """Restore the proved backup into a database beside production, on production's own server, and prove it there."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
@@ -131,25 +132,34 @@ def _ready(release: Release, name: str, manifest: Manifest) -> Beside | None:
 
 
 def _oid(server: SecretStr, name: str) -> int | None:
-    with postgres.connect(server, purpose="restore beside", read_only=True) as connection:
+    with (
+        _said(f"the server cannot say whether {name} is there"),
+        postgres.connect(server, purpose="restore beside", read_only=True) as connection,
+    ):
         row = connection.execute(DATABASE, [name]).fetchone()
     return int(row[0]) if row else None
 
 
 def _drop_leftover(server: SecretStr, name: str) -> None:
-    with connect_to_write(server, purpose="restore beside") as connection:
+    with (
+        _said(f"{name}, half a restore of this release, cannot be dropped"),
+        connect_to_write(server, purpose="restore beside") as connection,
+    ):
         connection.execute(sql.SQL(DROP).format(sql.Identifier(name)))
 
 
 def _extensions(url: SecretStr, manifest: Manifest) -> None:
     """Create those of another version than the default one, which is what a dump would bring (fact 9)."""
-    with connect_to_write(url, purpose="restore beside") as connection:
+    with (
+        _said("the extensions of the restored database cannot be created"),
+        connect_to_write(url, purpose="restore beside") as connection,
+    ):
         create_extensions(connection, manifest)
 
 
 def _prove(url: SecretStr, manifest: Manifest, release: Release) -> str:
     """Compare the restored database with the manifest, as the proof on the scratch server did (failure-modes R8)."""
-    with _session(url) as connection:
+    with _said(f"{manifest.id} was restored, but cannot be compared"), _session(url) as connection:
         found = fingerprints.take(
             connection, progress=lambda done, total: release.progress(f"comparing: {done} of {total} tables")
         )
@@ -165,12 +175,18 @@ def _prove(url: SecretStr, manifest: Manifest, release: Release) -> str:
 
 def _analyse(url: SecretStr) -> None:
     """pg_dump below 18 carries no statistics: without them the first queries would be planned blindly (R6)."""
-    with _session(url, read_only=False) as connection:
+    with (
+        _said("the restored database cannot be analysed"),
+        _session(url, read_only=False) as connection,
+    ):
         connection.execute("analyze")
 
 
 def _settings(url: SecretStr) -> tuple[str, ...]:
-    with postgres.connect(url, purpose="settings", read_only=True) as connection:
+    with (
+        _said("the settings of a database cannot be read"),
+        postgres.connect(url, purpose="settings", read_only=True) as connection,
+    ):
         return settings_of(connection)
 
 
@@ -184,6 +200,16 @@ def _carry_over(server: SecretStr, url: SecretStr, name: str, statements: Sequen
         raise Refused(f"the settings of the database cannot be carried over to {name}: {said}") from None
     if missing := [s for s in statements if s not in _settings(url)]:
         raise RestoreDiffers(f"a setting of the database did not arrive in {name}: {missing[0]}")
+
+
+@contextmanager
+def _said(what: str) -> Iterator[None]:
+    """Turn what the server answered into a refusal: all of this happens beside production."""
+    try:
+        yield
+    except psycopg.Error as error:
+        said = error.diag.message_primary or "the connection was lost"
+        raise Refused(f"{what}: {said}", hint="nothing was swapped; restore again when the server answers") from None
 
 
 def _session(url: SecretStr, *, read_only: bool = True) -> Connection:

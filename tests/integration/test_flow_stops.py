@@ -21,6 +21,7 @@ from tasks.steps.close import close_refused
 from tasks.target_log import TargetLog
 from tasks.workshop import Workshop
 from tests.integration.releasing import ADD_COLUMN, NOT_REHEARSED, Shop, kinds, open_shop
+from tests.servers.proxy import Cut, breaking_wire
 
 
 @pytest.fixture
@@ -120,6 +121,27 @@ def test_a_restore_is_not_resumed_for_another_database(shop: Shop) -> None:
         pytest.raises(Refused, match=f"was begun for database elsewhere, .* names {shop.name}"),
     ):
         bring_back(Checklist(Terminal()), release, workshop)
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (b"drop database", "half a restore of this release, cannot be dropped: the connection was lost"),
+        (b"analyze\0", "the restored database cannot be analysed: the connection was lost"),
+        (b"pg_current_xact_id", "production's server broke off the restore: the connection was lost"),
+    ],
+)
+def test_a_restore_that_the_server_breaks_off_ends_with_a_sentence_and_frees_the_target(
+    shop: Shop, at: bytes, said: str
+) -> None:
+    manifest = shop.back_up()
+    with breaking_wire(shop.url, at=at, cut=Cut.BEFORE) as wire:
+        release = shop.open("20261123-140509-shop-0000cc", url=wire.url)
+        with pytest.raises(GateError, match=said):
+            restore(release.settings, release.policy, shop.store, manifest, Terminal(), another_cluster=False)
+        assert wire.broken.is_set()
+    assert TargetLog(shop.store, "shop").current() is None
+    assert shop.sql("select count(*) from orders") == [(500,)]
 
 
 def test_a_second_ctrl_c_waits_until_production_is_open_again() -> None:
