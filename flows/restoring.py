@@ -16,7 +16,7 @@ from tasks.gate.outcome import Outcome
 from tasks.gate.story import HALTED
 from tasks.record import Record
 from tasks.release import Release
-from tasks.restore_backup import refuse_another_source, restore_backup
+from tasks.restore_backup import refuse_another_source, refuse_what_forbids_the_swap, restore_backup
 from tasks.steps import close, open
 from tasks.steps.plan import touched_production
 from tasks.target_log import TargetLog
@@ -60,6 +60,8 @@ def restore(
         if not another_cluster:
             open.same_target(release, workshop.identity)
         todo.follow(release)
+        if touched_production(release):  # as it stands; once it is a restore, a resume goes on with nothing else
+            refuse_what_forbids_the_swap(release, manifest)
         release.record.append(
             "restoring",
             {"backup": manifest.id, "another_cluster": another_cluster, "database": _production_name(settings)},

@@ -56,7 +56,7 @@ def restore_backup(
                 with server_session(release, "restore") as server:
                     cluster = postgres.identity(server).system_identifier
                 refuse_another_source(release.settings, manifest, cluster, another_cluster=another_cluster)
-                _refuse_what_forbids_the_swap(release, manifest)
+                refuse_what_forbids_the_swap(release, manifest)
                 recovery = restore_and_swap(release, manifest, programs)
             else:
                 recovery = after_swap(release, swapped, None, None)
@@ -180,8 +180,12 @@ def refuse_another_source(settings: Settings, manifest: Manifest, cluster: str, 
         )
 
 
-def _refuse_what_forbids_the_swap(release: Release, manifest: Manifest) -> None:
-    """What rules the restore out for the gate itself rules it out for a person, who may not know of it at 3 a.m."""
+def refuse_what_forbids_the_swap(release: Release, manifest: Manifest) -> None:
+    """What rules the restore out for the gate itself rules it out for a person, who may not know of it at 3 a.m.
+
+    Raises:
+        Refused: logical slots or subscriptions would be lost, or there is no room; nothing was done.
+    """
     url = production_url(release.settings)
     with server_session(release, "restore") as server:
         there = databases.named(server, parameters(url)["dbname"]) is not None
@@ -191,7 +195,7 @@ def _refuse_what_forbids_the_swap(release: Release, manifest: Manifest) -> None:
             on_it = what_hangs_on(production)
     if why := what_forbids_the_swap(on_it.logical_slots, on_it.subscriptions, on_it.bytes, free_bytes(release)):
         raise Refused(
-            f"{why}; production is untouched",
+            f"{why}; nothing was restored",
             hint="drop the slot or the subscription, or make room, then run it again; "
             "a slot and its readers are to be set up anew after the restore",
         )

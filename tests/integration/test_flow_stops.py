@@ -14,6 +14,7 @@ from flows.terminal import Terminal
 from tasks.clients.embedded import EmbeddedServer
 from tasks.gate.errors import Declined, Fenced, GateError, NotRecovered, Refused
 from tasks.gate.plan import Plan
+from tasks.gate.story import HALTED
 from tasks.interruption import uninterrupted
 from tasks.record import Record
 from tasks.release import Release
@@ -111,6 +112,24 @@ def test_a_restore_of_another_databases_backup_leaves_a_halted_release_as_it_is(
             another_cluster=False,
         )
     assert "restoring" not in kinds(shop.open(release.id))
+
+
+def test_a_restore_that_the_swap_forbids_leaves_a_halted_release_as_it_is(shop: Shop) -> None:
+    plan, manifest = shop.plan(ADD_COLUMN), shop.back_up()
+    release = shop.release(plan, manifest)
+    TargetLog(shop.store, "shop").open_release(release.id)
+    release.record.append("opened", {"by": "ann", "identity": plan.identity.model_dump(mode="json")})
+    release.record.append("applying", {"attempt": 1})
+    halt(release, NotRecovered("no way back"), NotRecovered("no way back"))
+    shop.sql(f"select pg_create_logical_replication_slot('s_{shop.name}', 'pgoutput')")
+    try:
+        with pytest.raises(Refused, match=f"would be lost: s_{shop.name}; nothing was restored"):
+            restore(release.settings, release.policy, shop.store, manifest, Terminal(), another_cluster=False)
+    finally:
+        shop.sql(f"select pg_drop_replication_slot('s_{shop.name}')")
+    record = Record.open(shop.store, "shop", release.id)
+    assert record.last("restoring") is None
+    assert record.story().state == HALTED
 
 
 def test_a_restore_is_not_resumed_for_another_database(shop: Shop) -> None:
