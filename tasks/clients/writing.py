@@ -11,8 +11,13 @@ from tasks.clients.connection_failures import translate
 from tasks.clients.postgres import Connection
 
 WRITE = "set default_transaction_read_only = off"
-BEGINS_READ_ONLY = "select reset_val = 'on' from pg_catalog.pg_settings where name = 'default_transaction_read_only'"
-OPTION = "-c default_transaction_read_only=off"
+# How sessions begin that would stop a restore: read-only, or ended while one of its jobs rests until another is done.
+STOPS = """
+select name from pg_catalog.pg_settings
+ where name = 'default_transaction_read_only' and reset_val = 'on' or name = 'idle_session_timeout' and reset_val <> '0'
+ order by name
+"""
+INSTEAD = {"default_transaction_read_only": "off", "idle_session_timeout": "0"}
 
 
 def connect_to_write(url: SecretStr | str, *, purpose: str, **limits: Any) -> Connection:
@@ -33,7 +38,7 @@ def connect_to_write(url: SecretStr | str, *, purpose: str, **limits: Any) -> Co
 
 
 def url_to_write(session: Connection, url: SecretStr) -> SecretStr:
-    """The URL for a program that has to write, which sets nothing itself.
+    """The URL for a program that has to write and takes as long as it takes, and sets neither itself.
 
     Args:
         session: of the same role on the same server, to ask how its sessions begin.
@@ -42,8 +47,8 @@ def url_to_write(session: Connection, url: SecretStr) -> SecretStr:
     Raises:
         psycopg.Error: the session is lost.
     """
-    row = session.execute(BEGINS_READ_ONLY).fetchone()
-    if not (row and row[0]):
+    options = [f"-c {name}={INSTEAD[name]}" for (name,) in session.execute(STOPS)]
+    if not options:
         return url
     found = parameters(url)
-    return make_url({**found, "options": f"{found.get('options', '')} {OPTION}".strip()})
+    return make_url({**found, "options": " ".join([found.get("options", ""), *options]).strip()})

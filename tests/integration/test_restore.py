@@ -1,8 +1,10 @@
 """Restoring a backup: by two jobs, beside production, without reaching others, and as a plain file."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 
@@ -15,6 +17,7 @@ from tasks.clients.object_store import ObjectStore
 from tasks.clients.postgres import connect, with_database
 from tasks.clients.programs import embedded_programs
 from tasks.clients.scratch import ScratchServer
+from tasks.clients.writing import url_to_write
 from tasks.gate.errors import ConfigurationError
 from tasks.gate.fingerprint import differences
 from tasks.read_back import NotAsStored
@@ -29,6 +32,7 @@ from tests.integration.backing_up import (
     prove_it,
     value,
 )
+from tests.servers.postgres import changed, login_role
 
 FOREIGN = (
     "create extension postgres_fdw; create server far foreign data wrapper postgres_fdw"
@@ -121,6 +125,19 @@ def test_recovery_restores_beside_production_on_its_own_server(
         assert value(restored.url, "select count(*) from orders") == 400
     finally:
         production_server.drop_database("beside it")
+
+
+def test_a_job_of_a_restore_may_rest_longer_than_the_role_lets_its_sessions(
+    production: SecretStr, production_server: EmbeddedServer
+) -> None:
+    with login_role(production_server, "restless") as password:
+        execute(production, "alter role restless set idle_session_timeout = 100")
+        url = changed(production, user="restless", password=password)
+        with connect(url, purpose="test") as session:
+            program = url_to_write(session, url)
+        with psycopg.connect(program.get_secret_value()) as job:
+            time.sleep(0.3)
+            assert job.execute("select 1").fetchone() == (1,)
 
 
 def test_a_restore_beside_production_that_fails_leaves_no_database(
