@@ -111,6 +111,7 @@ def test_a_session_that_is_lost_during_the_rollback_is_no_verdict_on_it(shop: Sh
     assert any("the plan is still applied, again" in said for said in shop.heard)
 
 
+@pytest.mark.long("KILL_MATRIX", "make kill-matrix")
 def test_a_commit_of_the_rollback_that_never_arrived_is_tried_again(shop: Shop):
     before = contents(shop)
     release, plan, rehearsal = failed_release(shop, rollbacks=(DROP_COLUMN,))
@@ -183,6 +184,7 @@ def test_the_restore_brings_everything_back_and_accounts_for_what_was_written_si
     assert kinds(release)[-5:] == ["recovering", "restored_beside", "swapping", "swapped", "recovered"]
 
 
+@pytest.mark.long("KILL_MATRIX", "make kill-matrix")
 def test_production_that_is_away_after_the_exchange_is_not_called_the_failed_one(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ):
