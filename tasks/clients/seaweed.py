@@ -75,6 +75,8 @@ class SeaweedServer:
             _write_private(folder / "s3.json", json.dumps({"identities": self._identities()}))
             for left in reversed(range(STARTS)):
                 self._ports = _free_ports(2 * len(PORTS))
+                while any(path.exists() for path in self._sockets()):  # of somebody else, whose file is in the way
+                    self._ports = _free_ports(2 * len(PORTS))
                 self.endpoint = f"http://127.0.0.1:{self._ports[2 * PORTS.index('s3')]}"
                 if self._runs():
                     break
@@ -138,11 +140,15 @@ class SeaweedServer:
     def _runs(self) -> bool:
         assert self._folder is not None, "start() comes first"
         process = self._spawn(_program(), self._folder)
-        for name, port in zip(PORTS, self._ports[1::2], strict=True):
-            # It has no flag for where these lie, and does not remove them.
-            self._ending.callback(Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock").unlink, missing_ok=True)  # noqa: S108
+        for path in self._sockets():
+            self._ending.callback(path.unlink, missing_ok=True)
         self._ending.callback(_end, process)
         return self._ready(process)
+
+    def _sockets(self) -> list[Path]:
+        """Files that it makes, has no flag for, and does not remove."""
+        named = zip(PORTS, self._ports[1::2], strict=True)
+        return [Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock") for name, port in named]  # noqa: S108
 
     def _failure(self) -> ConfigurationError:
         assert self._folder is not None, "start() comes first"
