@@ -1,6 +1,5 @@
 """`gate rollback` with the real command on real servers: taken back, refused with the reason, killed and resumed."""
 
-import os
 import signal
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from tasks.clients import postgres
 from tests.acceptance.project import ADD_NOTE, DROP_NOTE, Project
 
-WHOLE = bool(os.environ.get("ROLLBACKS"))
 NOTES = ("CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL);",)
 
 
@@ -88,14 +86,17 @@ def test_a_rollback_whose_verification_fails_is_brought_back_by_the_backup(proje
 
 
 KILLED = [
-    *(["back-up:end", "rehearse:statement", "ask:end"] if WHOLE else []),
+    "back-up:end",
+    "rehearse:statement",
+    "ask:end",
     "apply:after-statement",
-    *(["apply:before-commit"] if WHOLE else []),
+    "apply:before-commit",
     "apply:committed",
-    *(["verify:end"] if WHOLE else []),
+    "verify:end",
 ]
 
 
+@pytest.mark.long("ROLLBACKS", "make rollbacks")
 def test_a_rollback_killed_again_and_again_is_finished_in_the_end(project: Project):
     note, notes = _applied(project)
     assert project.gate("rollback", note, "--yes", GATE_KILL_AT=KILLED[0]).code == -signal.SIGKILL

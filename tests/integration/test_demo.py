@@ -55,6 +55,7 @@ def test_no_address_of_a_registry_is_in_the_shops_lock_file() -> None:
     assert "http" not in json.dumps(json.loads((shop.SOURCE / "package.json").read_text(encoding="utf-8")))
 
 
+@pytest.mark.long("KILL_MATRIX", "make kill-matrix")
 def test_the_shop_is_filled_with_the_same_rows_each_time(
     production: SecretStr, staging: SecretStr, tmp_path: Path
 ) -> None:
