@@ -53,7 +53,12 @@ def api(project: Project) -> str:
 
 
 def ask(project: Project, method: str, path: str, body: Any = None) -> Any:
-    answer = httpx.request(method, f"{api(project)}{path}", json=body, timeout=20, trust_env=False)
+    """What the server answers; 503, with which it says that its database was busy, is asked again as its clients do."""
+    for pause in (0.5, 1, 2, 4, 0):
+        answer = httpx.request(method, f"{api(project)}{path}", json=body, timeout=20, trust_env=False)
+        if answer.status_code != 503 or not pause:
+            break
+        time.sleep(pause)
     answer.raise_for_status()
     return answer.json()
 
