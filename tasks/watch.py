@@ -69,7 +69,8 @@ def ask_invariants(url: SecretStr, invariants: tuple[tuple[str, str], ...]) -> s
     if broken := broken_invariants(url, invariants):
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
         raise VerificationFailed(f"an invariant does not hold: {broken[0]}{more}", broken=list(broken))
-    return f"{count(len(invariants), 'invariant')} hold" if invariants else ""
+    verb = "holds" if len(invariants) == 1 else "hold"
+    return f"{count(len(invariants), 'invariant')} {verb}" if invariants else ""
 
 
 def watch(release: Release, invariants: tuple[tuple[str, str], ...]) -> float:

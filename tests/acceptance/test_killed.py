@@ -6,11 +6,13 @@ release of its own.
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.clients.embedded import EmbeddedServer
 from tests.acceptance.project import ADD_NOTE, Project
 
 ON_THE_WAY = [
@@ -226,3 +228,24 @@ def _nothing_left(project: Project) -> None:
         assert (backup / "manifest.json").exists(), list(backup.iterdir())
     uploads = [p for p in (project.home / "store").rglob("*") if p.is_file() and ".uploads" in str(p)]
     assert uploads == [], [str(Path(p).name) for p in uploads]
+
+
+@LONG
+def test_a_production_that_starts_again_right_after_the_commit_is_waited_for(
+    project: Project, production_server: EmbeddedServer
+) -> None:
+    project.ready()
+    folder = project.home / "invariants"
+    folder.mkdir()
+    (folder / "totals.sql").write_text("select id from orders where total < 0")
+    project.policy += f'invariants = "{folder}"\n'
+    process = project.start("run", "--yes", GATE_WATCH_SECONDS="6")
+    end = time.monotonic() + 60
+    while "note" not in project.columns() and time.monotonic() < end:
+        time.sleep(0.05)
+    production_server.cluster.stop()
+    time.sleep(5)
+    production_server.cluster.launch()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, out + err
+    assert "note" in project.columns()
