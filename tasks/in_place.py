@@ -1,12 +1,12 @@
 """From the exchange of the names on: whatever fails now, production holds the backup, and a person must be told so."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
 
+from tasks.clients.patience import while_away
 from tasks.gate.errors import ConfigurationError, GateError, NotRecovered
 from tasks.release import Release
 
@@ -40,15 +40,8 @@ def patiently(ask: Callable[[], T]) -> T:
         ConfigurationError: it cannot be reached.
         GateError: it answers something else than was expected, which waiting does not change.
     """
-    deadline = time.monotonic() + AWAY_S
-    while True:
-        try:
-            return ask()
-        except ConfigurationError:
-            if time.monotonic() > deadline:
-                raise
-        except psycopg.Error as error:
-            if time.monotonic() > deadline:
-                said = error.diag.message_primary or "the connection was lost"
-                raise ConfigurationError(f"production cannot be read: {said}") from None
-        time.sleep(PAUSE_S)
+    try:
+        return while_away(ask, seconds=AWAY_S, on=(ConfigurationError, psycopg.Error), longest_pause=PAUSE_S)
+    except psycopg.Error as error:
+        said = error.diag.message_primary or "the connection was lost"
+        raise ConfigurationError(f"production cannot be read: {said}") from None

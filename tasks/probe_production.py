@@ -7,6 +7,7 @@ import psycopg
 
 from tasks.clients import postgres
 from tasks.clients.alone_catalog import look
+from tasks.clients.patience import while_away
 from tasks.clients.postgres import Connection
 from tasks.clients.sessions import GateSession, application_name, end_session, sessions_named
 from tasks.clients.statement_rows import StatementRows, take_on
@@ -87,14 +88,16 @@ def probe_patiently(release: Release, plan: Plan, *, patience: Patience | None =
     Raises:
         NotRecovered: it could not be reached for as long as `patience` says.
     """
-    limit, began = (patience or Patience()), time.monotonic()
-    while True:
-        try:
-            return probe_production(release, plan)
-        except GateError as error:
-            if time.monotonic() - began > limit.unreachable:
-                raise _unknown(release, error.message) from None
-        time.sleep(limit.pause)
+    limit = patience or Patience()
+    try:
+        return while_away(
+            lambda: probe_production(release, plan),
+            seconds=limit.unreachable,
+            on=(GateError,),
+            longest_pause=limit.pause,
+        )
+    except GateError as error:
+        raise _unknown(release, error.message) from None
 
 
 def settle_production(

@@ -8,6 +8,7 @@ from typing import TypeVar
 import psycopg
 
 from tasks.clients import databases, postgres, sequences
+from tasks.clients.patience import while_away
 from tasks.clients.postgres import Connection
 from tasks.clients.writing import connect_to_write
 from tasks.gate.errors import GateError, NotRecovered
@@ -223,17 +224,14 @@ def _until_reached(release: Release, step: Swapping, act: Callable[[], T]) -> T:
     Raises:
         NotRecovered: it does not answer for long; production may be closed, and nobody may be told that it is open.
     """
-    deadline = time.monotonic() + SERVER_AWAY_S
-    while True:
-        try:
-            return act()
-        except (psycopg.Error, GateError):
-            if time.monotonic() > deadline:
-                raise NotRecovered(
-                    f"the server was lost in the middle of the swap: {step.name} may be closed to connections",
-                    hint=f"when the server answers, `gate resume {release.id}` opens it and goes on",
-                ) from None
-        time.sleep(PAUSE_S)
+    unanswered = (psycopg.Error, GateError)
+    try:
+        return while_away(act, seconds=SERVER_AWAY_S, on=unanswered, longest_pause=PAUSE_S)
+    except unanswered:
+        raise NotRecovered(
+            f"the server was lost in the middle of the swap: {step.name} may be closed to connections",
+            hint=f"when the server answers, `gate resume {release.id}` opens it and goes on",
+        ) from None
 
 
 def _failed(error: Exception) -> SwapFailed:

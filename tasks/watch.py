@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from config.policy import Verify
 from config.settings import Settings
 from tasks.clients.health import ask_health
+from tasks.clients.patience import while_away
 from tasks.gate.errors import ConfigurationError, GateError
 from tasks.gate.wording import count, duration
 from tasks.invariants import broken_invariants
@@ -31,18 +32,15 @@ def patiently(ask: Callable[[], str]) -> str:
         VerificationFailed: the answer is bad.
         ConfigurationError: it could not be asked for `PATIENCE_S` seconds.
     """
-    began = time.monotonic()
-    while True:
-        try:
-            return ask()
-        except VerificationFailed:
-            raise
-        except (GateError, psycopg.Error) as error:
-            if time.monotonic() - began > PATIENCE_S:
-                said = error.message if isinstance(error, GateError) else error.diag.message_primary
-                what = f"production could not be verified: {said or 'the connection was lost'}"
-                raise ConfigurationError(what) from None
-        time.sleep(PAUSE_S)
+    unanswered = (GateError, psycopg.Error)
+    try:
+        return while_away(ask, seconds=PATIENCE_S, on=unanswered, but=(VerificationFailed,), longest_pause=PAUSE_S)
+    except VerificationFailed:
+        raise
+    except unanswered as error:
+        said = error.message if isinstance(error, GateError) else error.diag.message_primary
+        what = f"production could not be verified: {said or 'the connection was lost'}"
+        raise ConfigurationError(what) from None
 
 
 def ask_application(settings: Settings, policy: Verify) -> str:

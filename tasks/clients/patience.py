@@ -11,11 +11,13 @@ T = TypeVar("T")
 
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 10.0
+DOUBLINGS = 10  # far beyond the longest pause, and short of what no float holds
 
 
-def pause(attempt: int) -> None:
-    """Sleep before try number `attempt` + 1, counted from 0: 0.1 s at most after the first, 10 s at most ever."""
-    time.sleep(random.uniform(0.5, 1.0) * min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE))  # noqa: S311 - jitter
+def pause(attempt: int, longest: float = LONGEST_PAUSE) -> None:
+    """Sleep before try number `attempt` + 1, counted from 0: 0.1 s at most after the first, `longest` at most ever."""
+    grown = FIRST_PAUSE * 2 ** min(attempt, DOUBLINGS)
+    time.sleep(random.uniform(0.5, 1.0) * min(grown, longest))  # noqa: S311 - jitter
 
 
 def patiently(call: Callable[[], T], *, attempts: int, on: tuple[type[Unreachable], ...] = (Unreachable,)) -> T:
@@ -37,17 +39,33 @@ def patiently(call: Callable[[], T], *, attempts: int, on: tuple[type[Unreachabl
     return call()
 
 
-def while_away(call: Callable[[], T], *, seconds: float) -> T:
-    """Call until the store answers: one that starts again is back within `seconds`.
+def while_away(
+    call: Callable[[], T],
+    *,
+    seconds: float,
+    on: tuple[type[Exception], ...] = (Unreachable,),
+    but: tuple[type[Exception], ...] = (),
+    longest_pause: float = LONGEST_PAUSE,
+) -> T:
+    """Call until the store, or another server, answers: one that starts again is back within `seconds`.
+
+    Args:
+        call: what to try.
+        seconds: for how long it is tried again.
+        on: the failures that say that nobody answered.
+        but: those among them that are an answer all the same.
+        longest_pause: between two tries, in seconds.
 
     Raises:
-        Unreachable: it did not; the last one.
+        Exception: one of `on`, the last; one of `but`, and any other, at once.
     """
     deadline, attempt = time.monotonic() + seconds, 0
     while True:
         try:
             return call()
-        except Unreachable:
+        except but:
+            raise
+        except on:
             if time.monotonic() > deadline:
                 raise
-            pause(attempt := attempt + 1)
+            pause(attempt := attempt + 1, longest_pause)
