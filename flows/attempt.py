@@ -51,7 +51,7 @@ def apply_and_verify(
                 "sentence": failure.message,
                 "hint": failure.hint,
                 "kind": type(failure).__name__,
-                "transaction": str(failure.nouns.get("transaction") or ""),
+                "transaction": failure.transaction or "",
             },
         )
     return failure
@@ -68,7 +68,7 @@ def _leave_what_is_committed(release: Release, plan: Plan, failure: GateError) -
     Raises:
         NotRecovered: something of the plan is in production, or nobody can tell.
     """
-    _, settled = settle_production(release, plan, transaction=str(failure.nouns.get("transaction") or "") or None)
+    _, settled = settle_production(release, plan, transaction=failure.transaction)
     if settled.standing is Standing.UNTOUCHED:
         return
     raise NotRecovered(

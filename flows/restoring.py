@@ -8,7 +8,6 @@ from flows.attempt import halt
 from flows.checklist import Checklist, Shown
 from flows.defect import unexpected
 from tasks.backups import find_backup
-from tasks.clients.address import parameters
 from tasks.clients.object_store import ObjectStore
 from tasks.gate.errors import GateError, Refused
 from tasks.gate.manifest import Manifest
@@ -20,7 +19,7 @@ from tasks.restore_backup import refuse_another_source, refuse_what_forbids_the_
 from tasks.steps import close, open
 from tasks.steps.plan import touched_production
 from tasks.target_log import TargetLog
-from tasks.workshop import Workshop, look_at_server, production_url
+from tasks.workshop import Workshop, look_at_server, production_name
 
 
 def restore(
@@ -64,7 +63,7 @@ def restore(
             refuse_what_forbids_the_swap(release, manifest)
         release.record.append(
             "restoring",
-            {"backup": manifest.id, "another_cluster": another_cluster, "database": _production_name(settings)},
+            {"backup": manifest.id, "another_cluster": another_cluster, "database": production_name(settings)},
         )
         try:
             return bring_back(todo, release, workshop), release.id
@@ -88,10 +87,6 @@ def _halted(settings: Settings, policy: Policy, store: ObjectStore) -> Release |
     return open.take_up(settings, policy, store, current)
 
 
-def _production_name(settings: Settings) -> str:
-    return parameters(production_url(settings))["dbname"]
-
-
 def is_restore(release: Release) -> bool:
     """True when this record is of a restore, which has no plan."""
     return release.record.last("restoring") is not None
@@ -105,7 +100,7 @@ def bring_back(todo: Checklist, release: Release, workshop: Workshop) -> Outcome
     """
     wanted = release.record.last("restoring")
     assert wanted is not None
-    name = _production_name(release.settings)
+    name = production_name(release.settings)
     if (begun := wanted.body.get("database", name)) != name:
         raise Refused(
             f"this restore was begun for database {begun}, and GATE_PRODUCTION_URL names {name}",

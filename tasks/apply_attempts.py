@@ -181,7 +181,7 @@ class Attempts:
             raise ApplyFailed(
                 f"gave up after {count(attempt, 'attempt')} in {duration(elapsed)}: {cause}",
                 hint=f"let that session end, then start again; {self.given_up}",
-                transaction=failure.nouns.get("transaction"),
+                transaction=failure.transaction,
             ) from None
         if end_blockers(self.release, self.connection, blockers):
             pause = min(pause, limits.lock_timeout_ms / 1000)  # nobody else has waited behind what is gone now

@@ -6,11 +6,10 @@ from pathlib import Path
 import psycopg
 
 from tasks.clients import postgres
-from tasks.clients.address import parameters
 from tasks.gate.errors import GateError
 from tasks.gate.names import restore_name
 from tasks.release import Release
-from tasks.workshop import production_url
+from tasks.workshop import production_name, production_url
 
 # Only a superuser or pg_read_all_settings sees the folder, and only on the same machine does it mean anything here.
 WHERE = """
@@ -29,7 +28,7 @@ def free_bytes(release: Release) -> int | None:
     if release.record.last("restored_beside") is not None:
         return None
     url = production_url(release.settings)
-    beside = restore_name(parameters(url)["dbname"], release.id)
+    beside = restore_name(production_name(release.settings), release.id)
     database = release.policy.recovery.maintenance_database
     try:
         with postgres.connect(url, purpose="disk", read_only=True, database=database) as connection:

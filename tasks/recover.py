@@ -11,6 +11,7 @@ from tasks.gate.plan import Plan
 from tasks.gate.production import ProductionState, Settled, Standing
 from tasks.gate.recovery import Choice, Circumstances, Recovery, Rung, choose_rung
 from tasks.gate.rehearsal import Rehearsal
+from tasks.gate.undo import changed
 from tasks.gate.wording import count
 from tasks.interruption import interrupt_on_sigterm
 from tasks.kill_points import reached
@@ -58,11 +59,10 @@ def recover(
             swapped = finish_swap(release)
             if swapped is not None:
                 return _record(release, after_swap(release, swapped, plan, rehearsal))
-            transaction = str(failure.nouns.get("transaction") or "") or None
-            state, settled = settle_production(release, plan, transaction=transaction, patience=patience)
+            state, settled = settle_production(release, plan, transaction=failure.transaction, patience=patience)
             if state.progress is not None and not state.progress.clean:
                 remove_leftovers(release, plan, rehearsal)
-                state, settled = settle_production(release, plan, transaction=transaction, patience=patience)
+                state, settled = settle_production(release, plan, transaction=failure.transaction, patience=patience)
             now = _circumstances(release, plan, rehearsal, state, settled)
             return _climb(release, plan, rehearsal, now, programs, patience)
     except NotRecovered as error:
@@ -207,9 +207,9 @@ def _refuse_other_schema(release: Release, plan: Plan) -> None:
     """Nobody may be told "as before" when the schema is not."""
     if not (lines := changes_since_before(release, plan) or ()):
         return
-    shown = [line for line in lines if line[:1] in "+-" and not line.startswith(("+++", "---")) and line[1:].strip()]
     raise NotRecovered(
-        "the ledger is as before, but the schema is not (- before the release, + now):\n" + "\n".join(shown[:SHOWN]),
+        "the ledger is as before, but the schema is not (- before the release, + now):\n"
+        + "\n".join(changed(lines)[:SHOWN]),
         hint=f"if that is not somebody else's change, `gate restore {_backup(release)}` brings the backup back",
         difference=list(lines),
     )

@@ -7,7 +7,6 @@ import psycopg
 from config.settings import Settings
 from tasks.accounts import snapshot, take_accounts
 from tasks.clients import databases, postgres
-from tasks.clients.address import parameters
 from tasks.clients.postgres import Connection
 from tasks.clients.programs import Programs
 from tasks.finish_swap import finish_swap, swapping_of
@@ -26,7 +25,7 @@ from tasks.release import Release
 from tasks.restore_beside import restore_beside
 from tasks.swap import Swapped, server_session, swap
 from tasks.tool import tool
-from tasks.workshop import production_url
+from tasks.workshop import production_name, production_url
 
 
 def restore_backup(
@@ -79,8 +78,7 @@ def restore_and_swap(
     rehearsal: Rehearsal | None = None,
 ) -> Recovery:
     """Restore beside, swap, account."""
-    url = production_url(release.settings)
-    name = parameters(url)["dbname"]
+    url, name = production_url(release.settings), production_name(release.settings)
     beside = restore_beside(release, manifest, programs)
     release.say(beside.sentence)
     opened: list[Connection] = []
@@ -171,7 +169,7 @@ def refuse_another_source(settings: Settings, manifest: Manifest, cluster: str, 
             f"{manifest.id} is of cluster {manifest.identity.system_identifier}, and production is cluster {cluster}",
             hint="check GATE_PRODUCTION_URL and GATE_TARGET; `--another-cluster` says that that cluster is lost",
         )
-    name = parameters(production_url(settings))["dbname"]
+    name = production_name(settings)
     if name != manifest.identity.database:
         raise Refused(
             f"{manifest.id} is of database {manifest.identity.database}, and GATE_PRODUCTION_URL names {name}",
@@ -188,7 +186,7 @@ def refuse_what_forbids_the_swap(release: Release, manifest: Manifest) -> None:
     """
     url = production_url(release.settings)
     with server_session(release, "restore") as server:
-        there = databases.named(server, parameters(url)["dbname"]) is not None
+        there = databases.named(server, production_name(release.settings)) is not None
     on_it = OnTheDatabase((), (), manifest.raw_bytes)
     if there:
         with postgres.connect(url, purpose="restore", read_only=True) as production:

@@ -164,7 +164,7 @@ def _attempts(work: _Work, tries: _Tries, session: Connection, watch: LockWatch)
             return _go_back(session, work.release, work.plan, work.segments_in)
         except RollbackFailed as failure:
             if _is_lost(session, failure):
-                raise _SessionLost(failure.message, transaction=failure.nouns.get("transaction")) from None
+                raise _SessionLost(failure.message, transaction=failure.transaction) from None
             if isinstance(failure, RollbackUnknown):  # the rollback SQL ended its own transaction
                 session.close()
                 if not _took_effect(work, failure):
@@ -191,9 +191,8 @@ def _took_effect(work: _Work, failure: GateError) -> bool:
     Raises:
         NotRecovered: it does not answer, or shows neither all of it nor nothing.
     """
-    transaction = str(failure.nouns.get("transaction") or "") or None
     try:
-        state, _ = settle_production(work.release, work.plan, transaction=transaction, patience=work.patience)
+        state, _ = settle_production(work.release, work.plan, transaction=failure.transaction, patience=work.patience)
     except NotRecovered as away:
         raise NotRecovered(f"{failure.message}; {away.message}", hint=away.hint, unknown=True) from None
     # The transaction was waited for, and is the rollback's, not the plan's: the ledger alone says which of them is in.

@@ -93,6 +93,15 @@ def production_url(settings: Settings) -> SecretStr:
     return settings.production_url
 
 
+def production_name(settings: Settings) -> str:
+    """The database that production's address names.
+
+    Raises:
+        ConfigurationError: it is not set, or cannot be read.
+    """
+    return address.parameters(production_url(settings))["dbname"]
+
+
 def tool_versions(settings: Settings, identity: Identity) -> dict[str, str]:
     """The versions of what will act: part of what an approval covers."""
     found = programs.find(identity.major, settings.pg_bin, server=False)

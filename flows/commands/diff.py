@@ -13,6 +13,7 @@ from flows.options import as_json, print_json, settings_and_policy
 from tasks.gate import proposal
 from tasks.gate.plan import Plan
 from tasks.gate.redaction import redacted, secrets_of
+from tasks.gate.rehearsal import TEXTS
 from tasks.gate.report_rehearsal import rehearsal_section, rollback_section
 from tasks.gate.report_text import section_text
 from tasks.gate.tried import Tried
@@ -59,8 +60,7 @@ def command(
 
         write_comment(settings, proposal.marker(plan.target), redacted(proposal.comment(plan, base, tried), hidden))
     if as_json:
-        texts = {"rehearsal": {"schema_text", "schema_before"}}
-        shown = tried.model_dump(mode="json", exclude=texts) if tried else None
+        shown = tried.model_dump(mode="json", exclude={"rehearsal": set(TEXTS)}) if tried else None
         print_json({"base": base, **document(plan), "rehearsed": shown})
     else:
         for mark in found:

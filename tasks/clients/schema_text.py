@@ -10,6 +10,7 @@ from tasks.clients.programs import Programs
 from tasks.clients.statement_rows import SCHEMA as OWN_SCHEMA
 from tasks.clients.statement_rows import TABLE as OWN_TABLE
 from tasks.gate.errors import Refused
+from tasks.gate.undo import changed
 
 LOCK_WAIT = "--lock-wait-timeout=30s"
 LIMIT_S = 600.0  # a schema that takes longer is waiting for something, in seconds
@@ -93,7 +94,7 @@ def schema_difference(a: str, b: str, name_a: str, name_b: str) -> tuple[str, ..
 
 def changed_lines(difference: tuple[str, ...], most: int = 12) -> str:
     """The lines of a difference that only one side has, for a message; `most` of them, and how many more there are."""
-    own = [line for line in difference if line[:1] in "+-" and not line.startswith(("+++", "---")) and line[1:].strip()]
+    own = changed(difference)
     more = f"\n… and {len(own) - most} more lines" if len(own) > most else ""
     return "\n".join(own[:most]) + more
 

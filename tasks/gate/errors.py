@@ -34,6 +34,11 @@ class GateError(Exception):
         self.nouns = nouns
         super().__init__(self.message)
 
+    @property
+    def transaction(self) -> str | None:
+        """The xid8, as text, of the transaction that it is about; None where none is known."""
+        return str(self.nouns.get("transaction") or "") or None
+
     def __str__(self) -> str:
         return f"{self.message}\nHINT: {self.hint}" if self.hint else self.message
 

@@ -84,6 +84,9 @@ class RollbackRehearsal(Model):
         return self.ran and self.schema_equal and self.data_equal and self.ledger_equal and self.again
 
 
+TEXTS = frozenset({"schema_text", "schema_before"})  # of a rehearsal: too long to be shown
+
+
 class Rehearsal(Model):
     """The whole rehearsal."""
 

@@ -7,13 +7,14 @@ from tasks.gate import wording
 from tasks.gate.accounts import Accounts
 from tasks.gate.applied import Applied, Verified
 from tasks.gate.chain import Event
+from tasks.gate.rehearsal import TEXTS
 from tasks.gate.report_blocks import Block, Cell, Lines, Pairs, Section, Table, Tone, cells, pairs
 from tasks.gate.report_reading import Body, Reading
 
 RECOVERY = ("failed", "recovering", "restored_beside", "swapping", "swapped", "recovered", "not_recovered")
 SAID = 90  # characters of an event's sentence in the list of all events
 # Said elsewhere, or too long to say.
-UNSAID = frozenset({"sentence", "prefect", "statements", "schema_text", "schema_before"})
+UNSAID = frozenset({"sentence", "prefect", "statements"}) | TEXTS
 
 
 def production_section(reading: Reading) -> Section | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.gate import effect_words
+from tasks.gate.rehearsal import TEXTS
 from tasks.gate.report_approval import is_approved, is_emergency
 from tasks.gate.report_blocks import Step, Tone
 from tasks.gate.report_ending import RECOVERY
@@ -106,7 +107,7 @@ def _backup(reading: Reading) -> dict[str, Any] | None:
 
 def _rehearsal(reading: Reading) -> dict[str, Any] | None:
     rehearsal = reading.rehearsal
-    return rehearsal.model_dump(mode="json", exclude={"schema_text", "schema_before"}) if rehearsal else None
+    return rehearsal.model_dump(mode="json", exclude=set(TEXTS)) if rehearsal else None
 
 
 def _approval(reading: Reading) -> dict[str, Any] | None:
